@@ -1,0 +1,9 @@
+export type {
+  AttributeBlock,
+  AttributeValue,
+  EventRecord,
+  FlatAttributes,
+  LinkRecord,
+  ScopeRecord,
+  SpanRecord,
+} from './span-record.ts'
