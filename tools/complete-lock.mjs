@@ -58,7 +58,7 @@ for (const [where, entry] of Object.entries(lock.packages)) {
   }
 }
 lock.packages = Object.fromEntries(
-  Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)),
+  Object.entries(lock.packages).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)),
 )
 writeFileSync(path, `${JSON.stringify(lock, null, 2)}\n`)
 console.log(`added ${added} platform packages to package-lock.json`)

@@ -1,0 +1,29 @@
+import type { LoggerOptions } from 'pino'
+import { activeTraceFields } from './trace-fields.ts'
+
+type MixinFn<Levels extends string> = NonNullable<LoggerOptions<Levels>['mixin']>
+
+const noFields = {}
+
+/**
+ * A pino `mixin` that puts `trace_id` and `span_id` into each line that is written inside a span, and nothing into any
+ * other line. Child loggers inherit it. `next` is the program's own mixin, whose fields win where names are the same.
+ *
+ * pino calls a mixin synchronously on the caller's stack, so the active span is that of the log call.
+ */
+export function pinoMixin<Levels extends string = never>(next?: MixinFn<Levels>): MixinFn<Levels> {
+  return (mergeObject, level, logger) => {
+    const fields = activeTraceFields()
+    if (next === undefined) return fields ?? noFields
+    return { ...fields, ...next(mergeObject, level, logger) }
+  }
+}
+
+/**
+ * pino's options with the mixin added: `pino(withTraceIds({ level: 'info' }))`. Options that hold a mixin keep it.
+ */
+export function withTraceIds<Levels extends string = never>(
+  options: LoggerOptions<Levels> = {},
+): LoggerOptions<Levels> {
+  return { ...options, mixin: pinoMixin(options.mixin) }
+}
