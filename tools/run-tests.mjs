@@ -1,5 +1,5 @@
 // Runs the compiled tests with node:test, one suite after the other, and fails when a suite finds no test file.
-// Usage: node tools/run-tests.mjs [unit|conformance|process|e2e|all] [path filter]
+// Usage: node tools/run-tests.mjs [unit|repository|conformance|process|e2e|all] [path filter]
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const suites = {
   unit: { dirs: ['packages', 'apps'], concurrency: 2, timeoutMs: 120_000 },
+  repository: { dirs: ['tests/dist/repository'], concurrency: 2, timeoutMs: 120_000 },
   conformance: { dirs: ['tests/dist/conformance'], concurrency: 2, timeoutMs: 120_000 },
   process: { dirs: ['tests/dist/process'], concurrency: 2, timeoutMs: 180_000 },
   e2e: { dirs: ['tests/dist/e2e'], concurrency: 1, timeoutMs: 300_000 },
