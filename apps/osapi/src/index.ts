@@ -1,1 +1,3 @@
-export {}
+export { type Config, ConfigError, loadConfig, requireKeys } from './config/index.ts'
+export { createLogger } from './logger.ts'
+export { version } from './version.ts'
