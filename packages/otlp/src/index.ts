@@ -1,3 +1,4 @@
+export { type AddSpanResult, SpanChunkEncoder, type SpanChunkEncoderOptions } from './span-chunk-encoder.ts'
 export type {
   AttributeBlock,
   AttributeValue,

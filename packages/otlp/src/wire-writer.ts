@@ -1,0 +1,287 @@
+import { Buffer } from 'node:buffer'
+import type { AttributeValue, FlatAttributes } from './span-record.ts'
+
+/**
+ * Writes protobuf fields into one fixed buffer. Every method takes the offset to write at and returns the offset after
+ * what it wrote, so that the caller alone decides what becomes part of the message: a caller that gives up keeps its old
+ * offset and the bytes behind it are never looked at again.
+ *
+ * A method that finds no room throws `noRoom`, one shared object without a stack, because a sentinel checked after
+ * each of the thirty fields of a span costs more than one throw per chunk.
+ */
+export class WireWriter {
+  bytes: Uint8Array
+  /** One key costs one map lookup instead of one UTF-8 encoding. Bounded: strangers may choose attribute keys. */
+  readonly #keys = new Map<string, Uint8Array>()
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes
+  }
+
+  /** Attributes under field `tag`, each a KeyValue message. */
+  attributes(at: number, tag: number, flat: FlatAttributes): number {
+    let p = at
+    for (let i = 0; i + 1 < flat.length; i += 2) {
+      const key = flat[i]
+      if (typeof key === 'string') p = this.attribute(p, tag, key, flat[i + 1])
+    }
+    return p
+  }
+
+  /** One KeyValue message. A value of no known type becomes an AnyValue with nothing in it: the key stays visible. */
+  attribute(at: number, tag: number, key: string, value: AttributeValue | null | undefined): number {
+    const keyBytes = this.#keys.get(key) ?? this.#encodeKey(key)
+    const keySize = keyBytes.length
+    if (typeof value === 'string') {
+      // Up to here both lengths take one byte, if the text is ASCII: nothing is measured beforehand or moved afterwards.
+      if (keySize + value.length < shortAttributeMax) {
+        const end = this.#shortString(at, tag, keyBytes, value)
+        if (end !== 0) return end
+      }
+      return this.#longString(at, tag, keyBytes, value)
+    }
+    if (typeof value === 'object' && value !== null) return this.#array(at, tag, keyBytes, value)
+    if (at + keySize + 24 > this.bytes.length) throw noRoom
+    const bytes = this.bytes
+    // A key of 100 bytes or more makes the length longer than one byte: those take the way of moving the body.
+    let p = at
+    bytes[p] = tag
+    const lengthAt = ++p
+    p = copy(bytes, p + 1, keyBytes)
+    bytes[p] = 0x12
+    const end = this.#primitive(p + 2, value)
+    bytes[p + 1] = end - p - 2
+    const size = end - lengthAt - 1
+    if (size < 128) {
+      bytes[lengthAt] = size
+      return end
+    }
+    return this.#widen(lengthAt, end)
+  }
+
+  /** A length-delimited string under `tag`. */
+  string(at: number, tag: number, text: string): number {
+    const bytes = this.bytes
+    const length = text.length
+    if (length < 100 && at + length + 2 <= bytes.length) {
+      let i = 0
+      for (; i < length; i++) {
+        const code = text.charCodeAt(i)
+        if (code > 127) break
+        bytes[at + 2 + i] = code
+      }
+      if (i === length) {
+        bytes[at] = tag
+        bytes[at + 1] = length
+        return at + 2 + length
+      }
+    }
+    const size = Buffer.byteLength(text)
+    this.require(at, size + 6)
+    bytes[at] = tag
+    return this.#utf8(varint(bytes, at + 1, size), text, size)
+  }
+
+  /** Bytes that are already encoded fields. */
+  raw(at: number, encoded: Uint8Array): number {
+    this.require(at, encoded.length)
+    return copy(this.bytes, at, encoded)
+  }
+
+  /** Begins a nested message: leaves two bytes for its length. Give the returned offset minus 2 to `close`. */
+  open(at: number, tag: number): number {
+    this.require(at, 3)
+    this.bytes[at] = tag
+    return at + 3
+  }
+
+  /**
+   * Ends the message whose body begins at `bodyAt`. Lengths under 16 KiB are a varint padded to two bytes, which every
+   * protobuf parser accepts; a longer body is moved to make room for four.
+   */
+  close(bodyAt: number, end: number): number {
+    const bytes = this.bytes
+    const size = end - bodyAt
+    if (size < 16384) {
+      bytes[bodyAt - 2] = (size & 127) | 128
+      bytes[bodyAt - 1] = size >>> 7
+      return end
+    }
+    this.require(end, 2)
+    bytes.copyWithin(bodyAt + 2, bodyAt, end)
+    padded4(bytes, bodyAt - 2, size)
+    return end + 2
+  }
+
+  uint(at: number, tag: number, value: number): number {
+    this.require(at, 11)
+    this.bytes[at] = tag
+    return varint(this.bytes, at + 1, value)
+  }
+
+  require(at: number, sizeBytes: number): void {
+    if (at + sizeBytes > this.bytes.length) throw noRoom
+  }
+
+  #shortString(at: number, tag: number, keyBytes: Uint8Array, text: string): number {
+    const bytes = this.bytes
+    const length = text.length
+    if (at + keyBytes.length + length + 6 > bytes.length) throw noRoom
+    const p = copy(bytes, at + 2, keyBytes)
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i)
+      if (code > 127) return 0
+      bytes[p + 4 + i] = code
+    }
+    bytes[at] = tag
+    bytes[at + 1] = p + 2 + length - at
+    bytes[p] = 0x12
+    bytes[p + 1] = length + 2
+    bytes[p + 2] = 0x0a
+    bytes[p + 3] = length
+    return p + 4 + length
+  }
+
+  #longString(at: number, tag: number, keyBytes: Uint8Array, text: string): number {
+    const bytes = this.bytes
+    const size = Buffer.byteLength(text)
+    const anySize = 1 + varintSize(size) + size
+    const pairSize = keyBytes.length + 1 + varintSize(anySize) + anySize
+    this.require(at, 1 + varintSize(pairSize) + pairSize)
+    bytes[at] = tag
+    let p = copy(bytes, varint(bytes, at + 1, pairSize), keyBytes)
+    bytes[p] = 0x12
+    p = varint(bytes, p + 1, anySize)
+    bytes[p] = 0x0a
+    return this.#utf8(varint(bytes, p + 1, size), text, size)
+  }
+
+  #array(at: number, tag: number, keyBytes: Uint8Array, values: readonly unknown[]): number {
+    const bytes = this.bytes
+    const pairAt = this.open(at, tag)
+    const anyAt = this.open(this.raw(pairAt, keyBytes), 0x12)
+    const arrayAt = this.open(anyAt, 0x2a)
+    let p = arrayAt
+    const length = Array.isArray(values) ? values.length : 0
+    for (let i = 0; i < length; i++) {
+      const value = values[i]
+      if (typeof value === 'string') {
+        const valueAt = this.open(p, 0x0a)
+        p = this.close(valueAt, this.string(valueAt, 0x0a, value))
+      } else {
+        this.require(p, 13)
+        bytes[p] = 0x0a
+        const end = this.#primitive(p + 2, value)
+        bytes[p + 1] = end - p - 2
+        p = end
+      }
+    }
+    return this.close(pairAt, this.close(anyAt, this.close(arrayAt, p)))
+  }
+
+  /** The body of an AnyValue: at most 11 bytes, for which the caller has made sure of room. */
+  #primitive(at: number, value: unknown): number {
+    const bytes = this.bytes
+    if (typeof value === 'number') {
+      if (Number.isSafeInteger(value)) {
+        bytes[at] = 0x18
+        return value >= 0 ? varint(bytes, at + 1, value) : negativeVarint(bytes, at + 1, value)
+      }
+      bytes[at] = 0x21
+      return double(bytes, at + 1, value)
+    }
+    if (typeof value !== 'boolean') return at
+    bytes[at] = 0x10
+    bytes[at + 1] = value ? 1 : 0
+    return at + 2
+  }
+
+  #utf8(at: number, text: string, sizeBytes: number): number {
+    // Lone surrogates become U+FFFD, as protobuf's string demands valid UTF-8; Buffer.byteLength counted them so.
+    textEncoder.encodeInto(text, this.bytes.subarray(at, at + sizeBytes))
+    return at + sizeBytes
+  }
+
+  /** The body after the one-byte length at `lengthAt` turned out to need more. */
+  #widen(lengthAt: number, end: number): number {
+    const size = end - lengthAt - 1
+    const lengthSize = varintSize(size)
+    this.bytes.copyWithin(lengthAt + lengthSize, lengthAt + 1, end)
+    varint(this.bytes, lengthAt, size)
+    return end + lengthSize - 1
+  }
+
+  #encodeKey(key: string): Uint8Array {
+    const size = Buffer.byteLength(key)
+    const encoded = new Uint8Array(1 + varintSize(size) + size)
+    encoded[0] = 0x0a
+    textEncoder.encodeInto(key, encoded.subarray(varint(encoded, 1, size)))
+    if (this.#keys.size < keyCacheCountMax && size <= cachedKeySizeBytesMax) this.#keys.set(key, encoded)
+    return encoded
+  }
+}
+
+/** Thrown by WireWriter when the buffer has no room. Shared, so it says nothing about the place. */
+export const noRoom: Error = new Error('no room in the buffer')
+
+const textEncoder = new TextEncoder()
+const float = new Float64Array(1)
+const floatBytes = new Uint8Array(float.buffer)
+const keyCacheCountMax = 1024
+const cachedKeySizeBytesMax = 256
+/** Key bytes + text + the four bytes between them stay under 128. */
+const shortAttributeMax = 124
+
+/** Short copies: a loop beats TypedArray.set below about 64 bytes. */
+function copy(bytes: Uint8Array, at: number, source: Uint8Array): number {
+  const length = source.length
+  if (length > 64) bytes.set(source, at)
+  else for (let i = 0; i < length; i++) bytes[at + i] = source[i] as number
+  return at + length
+}
+
+/** Non-negative safe integers. */
+export function varint(bytes: Uint8Array, at: number, value: number): number {
+  let p = at
+  let rest = value
+  while (rest > 0x7fffffff) {
+    bytes[p++] = (rest % 128) | 128
+    rest = Math.floor(rest / 128)
+  }
+  while (rest > 127) {
+    bytes[p++] = (rest & 127) | 128
+    rest >>>= 7
+  }
+  bytes[p] = rest
+  return p + 1
+}
+
+export function varintSize(value: number): number {
+  let size = 1
+  for (let rest = value; rest > 127; rest = Math.floor(rest / 128)) size++
+  return size
+}
+
+/** Two's complement in 64 bits: always ten bytes. `value` is a negative safe integer. */
+export function negativeVarint(bytes: Uint8Array, at: number, value: number): number {
+  let rest = BigInt.asUintN(64, BigInt(value))
+  let p = at
+  for (; rest > 127n; rest >>= 7n) bytes[p++] = Number(rest & 127n) | 128
+  bytes[p] = Number(rest)
+  return p + 1
+}
+
+export function double(bytes: Uint8Array, at: number, value: number): number {
+  float[0] = value
+  for (let i = 0; i < 8; i++) bytes[at + i] = floatBytes[littleEndian ? i : 7 - i] as number
+  return at + 8
+}
+
+const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
+
+export function padded4(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = (value & 127) | 128
+  bytes[at + 1] = ((value >>> 7) & 127) | 128
+  bytes[at + 2] = ((value >>> 14) & 127) | 128
+  bytes[at + 3] = value >>> 21
+}
