@@ -1,0 +1,102 @@
+import type { Attributes } from '@opentelemetry/api'
+
+// https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
+export const messagingSystem = 'messaging.system'
+export const operationName = 'messaging.operation.name'
+export const operationType = 'messaging.operation.type'
+export const destinationName = 'messaging.destination.name'
+export const destinationTemplate = 'messaging.destination.template'
+export const destinationTemporary = 'messaging.destination.temporary'
+export const subscriptionName = 'messaging.destination.subscription.name'
+export const consumerGroupName = 'messaging.consumer.group.name'
+export const messageId = 'messaging.message.id'
+export const bodySize = 'messaging.message.body.size'
+export const serverAddress = 'server.address'
+export const serverPort = 'server.port'
+export const errorType = 'error.type'
+
+// The conventions have no page for NATS; these follow their scheme for other systems (messaging.kafka.offset, ...).
+export const natsStream = 'messaging.nats.stream'
+export const natsSequence = 'messaging.nats.stream_sequence'
+export const natsDeliveryCount = 'messaging.nats.delivery_count'
+export const natsDuplicate = 'messaging.nats.duplicate'
+
+export const kvBucket = 'nats.kv.bucket'
+export const kvKey = 'nats.kv.key'
+export const kvOperation = 'nats.kv.operation'
+export const kvRevision = 'nats.kv.revision'
+
+/** Where a message goes, with a template that has few values for the names of spans. */
+export interface Destination {
+  readonly name: string
+  readonly template: string
+  readonly temporary: boolean
+}
+
+/**
+ * `template` is the user's mapper. Without its answer, subjects that the client and the server make up (inboxes, acks,
+ * API calls, KV keys) are cut to their fixed part; any other subject is its own template.
+ */
+export function destinationOf(
+  subject: string,
+  mapper: {
+    readonly inboxPrefix: string
+    readonly template: ((subject: string) => string | undefined) | undefined
+  },
+): Destination {
+  if (subject.startsWith(mapper.inboxPrefix) && subject[mapper.inboxPrefix.length] === '.') {
+    // An inbox is made for one reply: even as an attribute its full name says nothing.
+    const name = `${mapper.inboxPrefix}.*`
+    return { name, template: name, temporary: true }
+  }
+  const template = callMapper(mapper.template, subject) ?? systemTemplate(subject) ?? subject
+  return { name: subject.startsWith('$JS.ACK.') ? template : subject, template, temporary: false }
+}
+
+export function destinationAttributes(destination: Destination): Attributes {
+  const attributes: Attributes = { [messagingSystem]: 'nats', [destinationName]: destination.name }
+  if (destination.template !== destination.name) attributes[destinationTemplate] = destination.template
+  if (destination.temporary) attributes[destinationTemporary] = true
+  return attributes
+}
+
+function callMapper(
+  mapper: ((subject: string) => string | undefined) | undefined,
+  subject: string,
+): string | undefined {
+  try {
+    return mapper?.(subject)
+  } catch {
+    return undefined
+  }
+}
+
+/** How many tokens of a subject of the system are fixed. */
+const fixedTokens: Readonly<Record<string, number>> = { $JS: 2, $KV: 2, $O: 2, $SRV: 2, $SYS: 2 }
+
+function systemTemplate(subject: string): string | undefined {
+  if (!subject.startsWith('$')) return undefined
+  const tokens = subject.split('.')
+  const fixed = fixedTokens[tokens[0] ?? '']
+  if (fixed === undefined || tokens.length <= fixed) return undefined
+  return `${tokens.slice(0, fixed).join('.')}.*`
+}
+
+/** What the client's own traffic is to us, told by the subject. */
+export type SubjectRole =
+  /** Somebody's message. */
+  | 'message'
+  /** The write of a KV or object store: it carries the writer's context, but is no span of its own. */
+  | 'store'
+  /** JetStream's API calls, acks and flow control: none of the tracer's business. */
+  | 'internal'
+
+const dollar = 36
+
+export function roleOf(subject: string): SubjectRole {
+  if (subject.charCodeAt(0) !== dollar) return 'message'
+  if (subject.startsWith('$KV.') || subject.startsWith('$O.')) return 'store'
+  if (!subject.startsWith('$JS.')) return 'message'
+  // With a JetStream domain the API prefix stands before the store's subject.
+  return subject.includes('.$KV.') || subject.includes('.$O.') ? 'store' : 'internal'
+}

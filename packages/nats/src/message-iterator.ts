@@ -1,0 +1,102 @@
+import { type Attributes, context } from '@opentelemetry/api'
+import { around, enter, MessageContext } from './message-context.ts'
+import { handOver, type Message, type Processing } from './process.ts'
+import type { NatsTracing } from './tracing.ts'
+
+interface Iterable<M> {
+  [Symbol.asyncIterator](): AsyncIterator<M>
+}
+
+/**
+ * From here on, the body of `for await (const message of iterable)` runs inside the message's span, which ends when the
+ * next message is asked for or the loop is left. Messages that nobody asks for make no spans.
+ *
+ * `next()` runs synchronously in the consumer's frame, and what it enters there holds in the body that follows. The first
+ * `next()` also runs in the frame of whoever started the loop without awaiting it: until the first message is done,
+ * that caller's later code is inside its span too. The callback forms have no such window.
+ */
+export function traceIterable<M extends Message>(
+  iterable: Iterable<M>,
+  tracing: NatsTracing,
+  attributes: Attributes,
+  onMessage?: (message: M) => void,
+): void {
+  const untraced = iterable[Symbol.asyncIterator]
+  iterable[Symbol.asyncIterator] = () =>
+    new MessageIterator(untraced.call(iterable), { tracing, attributes, onMessage })
+}
+
+interface Setup<M> {
+  readonly tracing: NatsTracing
+  readonly attributes: Attributes
+  readonly onMessage: ((message: M) => void) | undefined
+}
+
+class MessageIterator<M extends Message> implements AsyncIterableIterator<M> {
+  readonly #untraced: AsyncIterator<M>
+  readonly #setup: Setup<M>
+  #first: MessageContext | undefined
+  #base = context.active()
+  #processing: Processing | undefined
+
+  constructor(untraced: AsyncIterator<M>, setup: Setup<M>) {
+    this.#untraced = untraced
+    this.#setup = setup
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  next(): Promise<IteratorResult<M>> {
+    this.#finish()
+    const result = this.#untraced.next()
+    const entered = new MessageContext(context.active(), this)
+    this.#first ??= entered
+    this.#base = entered.base
+    enter(entered)
+    return result.then((step) => {
+      if (step.done !== true) this.#start(step.value, entered)
+      return step
+    })
+  }
+
+  return(value?: unknown): Promise<IteratorResult<M>> {
+    this.#leave()
+    return this.#untraced.return?.(value) ?? Promise.resolve({ done: true, value: undefined })
+  }
+
+  throw(error?: unknown): Promise<IteratorResult<M>> {
+    this.#leave()
+    return this.#untraced.throw?.(error) ?? Promise.reject(error)
+  }
+
+  #start(message: M, entered: MessageContext): void {
+    // Two next() without an await between them: the first message is done when the second arrives.
+    this.#finish()
+    const { tracing, attributes, onMessage } = this.#setup
+    onMessage?.(message)
+    const processing = handOver(tracing, message, { base: entered.base, attributes })
+    if (processing === undefined) return
+    entered.fill(processing.context)
+    this.#processing = processing
+  }
+
+  /**
+   * The first message's context is emptied with it, since its frame may be shared with the loop's caller. The later ones
+   * stay for work that a body has started and not awaited.
+   */
+  #finish(): void {
+    if (this.#processing === undefined) return
+    this.#processing.end()
+    this.#processing = undefined
+    this.#first?.clear()
+  }
+
+  /** Back to the context around the loop, for the code after it. */
+  #leave(): void {
+    this.#finish()
+    const active = context.active()
+    if (active instanceof MessageContext && around(active, this) === this.#base) enter(this.#base)
+  }
+}

@@ -1,0 +1,212 @@
+import type { JsMsg } from '@nats-io/jetstream'
+import type { Msg } from '@nats-io/nats-core'
+import {
+  type Attributes,
+  type Context,
+  context,
+  propagation,
+  type Span,
+  SpanKind,
+  trace,
+} from '@opentelemetry/api'
+import * as keys from './attributes.ts'
+import { extractFromHeaders, spanContextOf } from './carrier.ts'
+import type { ProcessSpanOptions } from './options.ts'
+import { NatsTracing, recordError } from './tracing.ts'
+
+export type Message = Msg | JsMsg
+
+/** The processing of one message: its span, and the context in which its handler runs. */
+export class Processing {
+  readonly span: Span
+  readonly context: Context
+  #ended = false
+
+  constructor(span: Span, within: Context) {
+    this.span = span
+    this.context = within
+  }
+
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.span.end()
+  }
+
+  fail(error: unknown): void {
+    if (!this.#ended) recordError(this.span, error)
+    this.end()
+  }
+}
+
+/** What a traced connection knows of a message that it has handed over. */
+interface Handover {
+  readonly tracing: NatsTracing
+  readonly processing: Processing | undefined
+}
+
+const handovers = new WeakMap<object, Handover>()
+const defaultTracing = new NatsTracing({})
+
+/**
+ * Starts the span of a message that is handed to its consumer, unless the options want none. Values of `base` stay, save
+ * its span and baggage: the message brings its own, or starts a trace.
+ */
+export function handOver(
+  tracing: NatsTracing,
+  message: Message,
+  received: { readonly base: Context; readonly attributes?: Attributes },
+): Processing | undefined {
+  const wanted = wantedSpan(tracing, message)
+  if (wanted === false) {
+    noteHandOver(tracing, message)
+    return undefined
+  }
+  const attributes = { ...received.attributes, ...wanted?.attributes }
+  const processing = startProcessing(tracing, message, {
+    base: received.base,
+    name: wanted?.name,
+    attributes,
+  })
+  handovers.set(message, { tracing, processing })
+  return processing
+}
+
+/** A message without a span so far: processMessage starts it, with the options of the message's connection. */
+export function noteHandOver(tracing: NatsTracing, message: Message): void {
+  handovers.set(message, { tracing, processing: undefined })
+}
+
+/** The context that a message brought, or in which it is processed. */
+export function contextOfMessage(message: Message): Context {
+  const handover = handovers.get(message)
+  return handover?.processing?.context ?? extractFromMessage(message)
+}
+
+/**
+ * The context that a message carries, on top of `base` (default: an empty one). For those who start their own span; most
+ * want processMessage.
+ */
+export function extractFromMessage(message: Message, base?: Context): Context {
+  return extractFromHeaders(message.headers, base, handovers.get(message)?.tracing.propagator)
+}
+
+/**
+ * Runs `handler` inside the CONSUMER span of `message`, which ends when the promise that it returns settles, or when it
+ * returns; what it throws is recorded and thrown on. A message that a traced subscription has handed over has its span
+ * already: that one gets the name and the attributes, there are never two. For messages of `consumer.next()`, of untraced
+ * connections, and where `processSpan` answered false, it starts the span.
+ */
+export function processMessage<T>(
+  message: Message,
+  options: ProcessSpanOptions,
+  handler: (span: Span) => T,
+): T {
+  const handover = handovers.get(message)
+  let processing = handover?.processing
+  if (processing === undefined || processing.ended) {
+    processing = startProcessing(handover?.tracing ?? defaultTracing, message, {
+      base: context.active(),
+      name: options.name,
+      attributes: options.attributes,
+    })
+    if (handover !== undefined) handovers.set(message, { tracing: handover.tracing, processing })
+  } else {
+    if (options.name !== undefined) processing.span.updateName(options.name)
+    if (options.attributes !== undefined) processing.span.setAttributes(options.attributes)
+  }
+  const { span } = processing
+  return runProcessing(processing, () => handler(span))
+}
+
+/** Runs `handler` in the span's context and ends the span with it. */
+export function runProcessing<T>(processing: Processing, handler: () => T): T {
+  let result: T
+  try {
+    result = context.with(processing.context, handler)
+  } catch (error) {
+    processing.fail(error)
+    throw error
+  }
+  if (!isPromise(result)) {
+    processing.end()
+    return result
+  }
+  const settled = result.then(
+    (value) => {
+      processing.end()
+      return value
+    },
+    (error: unknown) => {
+      processing.fail(error)
+      throw error
+    },
+  )
+  // The handler's promise type is kept: the derived promise settles as the handler's does.
+  return settled as T
+}
+
+interface StartOptions {
+  readonly base: Context
+  readonly name: string | undefined
+  readonly attributes: Attributes | undefined
+}
+
+function startProcessing(tracing: NatsTracing, message: Message, options: StartOptions): Processing {
+  const base = propagation.deleteBaggage(trace.deleteSpan(options.base))
+  const carried = extractFromHeaders(message.headers, base, tracing.propagator)
+  const producer = spanContextOf(carried)
+  const parent = tracing.options.consumerParent === 'link' ? trace.deleteSpan(carried) : carried
+  const destination = tracing.destination(message.subject)
+  const span = tracing.tracer.startSpan(
+    options.name ?? `process ${destination.template}`,
+    {
+      kind: SpanKind.CONSUMER,
+      links: producer === undefined ? [] : [{ context: producer }],
+      attributes: {
+        ...keys.destinationAttributes(destination),
+        [keys.operationName]: 'process',
+        [keys.operationType]: 'process',
+        [keys.bodySize]: message.data.length,
+        ...tracing.serverAttributes(),
+        ...messageAttributes(message),
+        ...options.attributes,
+      },
+    },
+    parent,
+  )
+  return new Processing(span, trace.setSpan(carried, span))
+}
+
+function messageAttributes(message: Message): Attributes {
+  const attributes: Attributes = {}
+  const id = message.headers?.get('Nats-Msg-Id')
+  if (id) attributes[keys.messageId] = id
+  if (!('info' in message)) return attributes
+  try {
+    const { info } = message
+    attributes[keys.natsStream] = info.stream
+    attributes[keys.subscriptionName] = info.consumer
+    attributes[keys.natsSequence] = info.streamSequence
+    attributes[keys.natsDeliveryCount] = info.deliveryCount
+  } catch {
+    // Made by toJsMsg() from a message that JetStream did not deliver.
+  }
+  return attributes
+}
+
+function wantedSpan(tracing: NatsTracing, message: Message): ProcessSpanOptions | false | undefined {
+  try {
+    return tracing.options.processSpan?.(message)
+  } catch {
+    return undefined
+  }
+}
+
+function isPromise(value: unknown): value is Promise<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
+}

@@ -1,0 +1,230 @@
+import type {
+  Msg,
+  NatsConnection,
+  Payload,
+  PublishOptions,
+  RequestManyOptions,
+  RequestOptions,
+  Subscription,
+  SubscriptionOptions,
+} from '@nats-io/nats-core'
+import { type Attributes, context, SpanKind } from '@opentelemetry/api'
+import * as keys from './attributes.ts'
+import { traceIterable } from './message-iterator.ts'
+import type { NatsTracingOptions } from './options.ts'
+import { contextOfMessage, handOver, runProcessing } from './process.ts'
+import { traceReplies } from './replies.ts'
+import { isSent, markSent } from './sent.ts'
+import { endSpan, endSpanWithError, NatsTracing } from './tracing.ts'
+import { wrap } from './wrap.ts'
+
+const tracings = new WeakMap<object, NatsTracing>()
+
+/** The tracing of a connection that traceNats returned. */
+export function tracingOf(connection: unknown): NatsTracing | undefined {
+  return typeof connection === 'object' && connection !== null ? tracings.get(connection) : undefined
+}
+
+/**
+ * Returns the connection with tracing: publish and respond make PRODUCER spans, request and requestMany CLIENT spans, and
+ * every message of a subscription is handled inside a CONSUMER span, in a callback as in the body of `for await`. Context
+ * travels in the headers. The given connection itself stays untraced.
+ *
+ * Results, errors and order are those of the given connection. JetStream and KV clients on the traced connection work;
+ * tracedJetstream and tracedKv give them their spans. Wrapping a traced connection again returns it as it is.
+ */
+export function traceNats<T extends NatsConnection>(connection: T, options: NatsTracingOptions = {}): T {
+  if (tracings.has(connection)) return connection
+  const tracing = new NatsTracing(options, connection)
+  const replaced: Partial<NatsConnection> = {
+    publish: (subject, payload, publishOptions) =>
+      publish(tracing, connection, { subject, payload, publishOptions }),
+    publishMessage: (message) =>
+      publish(tracing, connection, { ...partsOf(message), subject: message.subject }),
+    respondMessage: (message) => {
+      if (!message.reply) return false
+      publish(tracing, connection, { ...partsOf(message), subject: message.reply })
+      return true
+    },
+    subscribe: (subject, subscriptionOptions) => subscribe(tracing, connection, subject, subscriptionOptions),
+    request: (subject, payload, requestOptions) =>
+      request(tracing, connection, { subject, payload, requestOptions }),
+    requestMany: (subject, payload, requestOptions) =>
+      requestMany(tracing, connection, { subject, payload, requestOptions }),
+  }
+  // T's further members are those of the connection itself.
+  const traced = wrap(connection, replaced as Partial<T>)
+  tracings.set(traced, tracing)
+  return traced
+}
+
+interface Publish {
+  readonly subject: string
+  readonly payload: Payload | undefined
+  readonly publishOptions: PublishOptions | undefined
+}
+
+/** What publishMessage() and respondMessage() take over from a message. */
+function partsOf(message: Msg): Omit<Publish, 'subject'> {
+  const { reply, headers } = message
+  const publishOptions = { ...(reply ? { reply } : undefined), ...(headers ? { headers } : undefined) }
+  return { payload: message.data, publishOptions }
+}
+
+function publish(
+  tracing: NatsTracing,
+  connection: NatsConnection,
+  { subject, payload, publishOptions }: Publish,
+): void {
+  const role = keys.roleOf(subject)
+  if (role !== 'message' || isSent(publishOptions?.headers)) {
+    return connection.publish(subject, payload, withContext(tracing, role, publishOptions))
+  }
+  const { span, headers } = tracing.startSend({
+    kind: SpanKind.PRODUCER,
+    operation: 'publish',
+    subject,
+    payload,
+    headers: publishOptions?.headers,
+  })
+  try {
+    connection.publish(subject, payload, withHeaders(publishOptions, headers))
+  } catch (error) {
+    endSpanWithError(span, error)
+    throw error
+  }
+  endSpan(span)
+}
+
+interface Request<O> {
+  readonly subject: string
+  readonly payload: Payload | undefined
+  readonly requestOptions: O | undefined
+}
+
+function request(
+  tracing: NatsTracing,
+  connection: NatsConnection,
+  { subject, payload, requestOptions }: Request<RequestOptions>,
+): Promise<Msg> {
+  const role = keys.roleOf(subject)
+  if (role !== 'message' || isSent(requestOptions?.headers)) {
+    return connection.request(subject, payload, withContext(tracing, role, requestOptions))
+  }
+  const { span, headers } = startRequest(tracing, { subject, payload, headers: requestOptions?.headers })
+  return connection.request(subject, payload, withHeaders(requestOptions, headers)).then(
+    (reply) => {
+      endSpan(span)
+      return reply
+    },
+    (error: unknown) => {
+      endSpanWithError(span, error)
+      throw error
+    },
+  )
+}
+
+function requestMany(
+  tracing: NatsTracing,
+  connection: NatsConnection,
+  { subject, payload, requestOptions }: Request<Partial<RequestManyOptions>>,
+): Promise<AsyncIterable<Msg>> {
+  if (keys.roleOf(subject) !== 'message') return connection.requestMany(subject, payload, requestOptions)
+  const { span, headers } = startRequest(tracing, { subject, payload, headers: requestOptions?.headers })
+  return connection.requestMany(subject, payload, withHeaders(requestOptions, headers)).then(
+    (replies) => {
+      if (span !== undefined) traceReplies(replies, span, requestOptions?.maxWait || 1_000)
+      return replies
+    },
+    (error: unknown) => {
+      endSpanWithError(span, error)
+      throw error
+    },
+  )
+}
+
+function startRequest(
+  tracing: NatsTracing,
+  send: { subject: string; payload: unknown; headers: RequestOptions['headers'] },
+): ReturnType<NatsTracing['startSend']> {
+  return tracing.startSend({ kind: SpanKind.CLIENT, operation: 'request', ...send })
+}
+
+function subscribe(
+  tracing: NatsTracing,
+  connection: NatsConnection,
+  subject: string,
+  options?: SubscriptionOptions,
+): Subscription {
+  // Inboxes receive replies to requests of the client's own, JetStream's and the user's: not messages to be processed.
+  if (keys.roleOf(subject) === 'internal' || tracing.destination(subject).temporary) {
+    return connection.subscribe(subject, options)
+  }
+  const attributes: Attributes =
+    options?.queue === undefined ? {} : { [keys.consumerGroupName]: options.queue }
+  if (typeof options?.callback === 'function') {
+    return connection.subscribe(subject, {
+      ...options,
+      callback: tracedCallback(tracing, options.callback, attributes),
+    })
+  }
+  const subscription = connection.subscribe(subject, options)
+  traceIterable(subscription, tracing, attributes, (message) => traceRespond(tracing, message))
+  return subscription
+}
+
+type Callback = NonNullable<SubscriptionOptions['callback']>
+
+function tracedCallback(tracing: NatsTracing, callback: Callback, attributes: Attributes): Callback {
+  return function (this: unknown, error, message) {
+    if (error !== null) return callback.call(this, error, message)
+    traceRespond(tracing, message)
+    const processing = handOver(tracing, message, { base: context.active(), attributes })
+    if (processing === undefined) return callback.call(this, error, message)
+    return runProcessing(processing, () => callback.call(this, error, message))
+  }
+}
+
+/** The message's own respond(), as a PRODUCER span below the message's. */
+function traceRespond(tracing: NatsTracing, message: Msg): void {
+  if (!message.reply || keys.roleOf(message.reply) !== 'message') return
+  const untraced = message.respond.bind(message)
+  message.respond = (payload, options) => {
+    const { span, headers } = tracing.startSend({
+      kind: SpanKind.PRODUCER,
+      operation: 'publish',
+      subject: message.reply ?? '',
+      payload,
+      headers: options?.headers,
+      fallback: contextOfMessage(message),
+    })
+    try {
+      return untraced(payload, withHeaders(options, headers))
+    } catch (error) {
+      endSpanWithError(span, error)
+      throw error
+    } finally {
+      endSpan(span)
+    }
+  }
+}
+
+/** For what gets no span: a store's write still carries the writer's context. */
+function withContext<O extends PublishOptions | RequestOptions>(
+  tracing: NatsTracing,
+  role: keys.SubjectRole,
+  options: O | undefined,
+): O | undefined {
+  if (role !== 'store') return options
+  return withHeaders(options, markSent(tracing.inject(context.active(), options?.headers)))
+}
+
+/** The user's options object stays untouched; without headers of ours it is handed on as it is. */
+function withHeaders<O extends { headers?: PublishOptions['headers'] }>(
+  options: O | undefined,
+  headers: PublishOptions['headers'],
+): O | undefined {
+  if (headers === undefined || headers === options?.headers) return options
+  // The client fills in its defaults for what is missing, as for absent options.
+  return { ...options, headers } as O
+}
