@@ -1,1 +1,48 @@
-export {}
+export { type Clock, SystemClock } from './clock.ts'
+export {
+  ContextHolder,
+  contextWithSpan,
+  isTracingSuppressed,
+  rootContext,
+  spanOf,
+  suppressTracing,
+} from './context.ts'
+// For other packages.
+export { AsyncContextManager, enterContext } from './context-manager.ts'
+export { Diagnostics } from './diagnostics.ts'
+export type { IdGenerator } from './id-source.ts'
+export type { NonRecordingSpan } from './non-recording-span.ts'
+export type {
+  AttributeBlock,
+  AttributeValue,
+  EventRecord,
+  FlatAttributes,
+  LinkRecord,
+  RecordedSpan,
+  ScopeRecord,
+  SpanSink,
+} from './records.ts'
+export { type Sampler, SamplingDecision, type SamplingResult } from './sampler.ts'
+export {
+  alwaysOffSampler,
+  alwaysOnSampler,
+  type ParentBasedSamplerOptions,
+  parentBasedSampler,
+  traceIdRatioSampler,
+} from './samplers.ts'
+export type { Span } from './span.ts'
+export type { SpanLimits } from './span-limits.ts'
+export type {
+  ExportResult,
+  ReadableEvent,
+  ReadableResource,
+  ReadableSpan,
+  SpanExporter,
+  SpanProcessor,
+} from './span-processor.ts'
+export { TraceError, type TraceErrorCode } from './trace-error.ts'
+export { formatTraceparent, parseTraceparent } from './traceparent.ts'
+export { type StartSpanOptions, Tracer } from './tracer.ts'
+export { type RegisterOptions, TracerProvider, type TracerProviderOptions } from './tracer-provider.ts'
+export { normalizeTraceState } from './tracestate.ts'
+export { w3cTraceContextPropagator } from './w3c-trace-context-propagator.ts'
