@@ -5,6 +5,8 @@ import { permissions, resolvePermissions } from './permissions.ts'
 import { generateToken, TokenError, verifyToken } from './token.ts'
 
 const signingKey = 'a-signing-key-of-a-fair-length-0123456789'
+const lastValid = (): Date => new Date('2026-05-30T11:59:59Z')
+const firstInvalid = (): Date => new Date('2026-05-30T12:00:00Z')
 const now = (): Date => new Date('2026-03-01T12:00:00Z')
 
 describe('tokens', () => {
@@ -35,8 +37,6 @@ describe('tokens', () => {
   })
 
   it('are not made for unknown roles, permissions or nobody', async () => {
-    const make = (subject: string, roles: string[], granted: string[]): Promise<string> =>
-      generateToken({ subject, roles, permissions: granted }, { signingKey, now })
     await assert.rejects(
       make('ada', ['root'], []),
       matches('invalid-roles', /^invalid roles .*unsupported role: root/),
@@ -55,8 +55,6 @@ describe('tokens', () => {
 
   it('are refused when expired, altered, signed with another key, issuer or algorithm', async () => {
     const good = await generateToken({ subject: 'ada', roles: ['read'] }, { signingKey, now })
-    const lastValid = (): Date => new Date('2026-05-30T11:59:59Z')
-    const firstInvalid = (): Date => new Date('2026-05-30T12:00:00Z')
     assert.equal((await verifyToken(good, { signingKey, now: lastValid })).subject, 'ada')
     await assert.rejects(
       verifyToken(good, { signingKey, now: firstInvalid }),
@@ -135,4 +133,8 @@ function signed(options: { alg?: string; iss?: string; claims?: Record<string, u
     .setIssuedAt(now())
     .setExpirationTime(Math.floor(now().getTime() / 1000) + 60)
     .sign(new TextEncoder().encode(signingKey))
+}
+
+function make(subject: string, roles: string[], granted: string[]): Promise<string> {
+  return generateToken({ subject, roles, permissions: granted }, { signingKey, now })
 }
