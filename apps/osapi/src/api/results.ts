@@ -1,0 +1,35 @@
+import type { JobOutcome, JobResponse } from '../job/model.ts'
+import type { ResultItem } from '../job/results.ts'
+import type { JsonSchema } from './schemas/schema.ts'
+
+export interface RowShape {
+  /** The schema of a row: fields of the data that it does not name are not for clients. */
+  readonly schema: JsonSchema
+  /** A question whose answer is the hostname itself shows that one, not the name the worker goes by. */
+  readonly isHostnameFromData?: boolean
+}
+
+/** The API's answer to what the workers said. */
+export function toResults(outcome: JobOutcome, shape: RowShape): { job_id: string; results: ResultItem[] } {
+  return { job_id: outcome.job_id, results: outcome.responses.map((response) => toRow(response, shape)) }
+}
+
+function toRow(response: JobResponse, { schema, isHostnameFromData }: RowShape): ResultItem {
+  const data = isRecord(response.data) ? response.data : {}
+  const fields: Record<string, unknown> = {}
+  for (const name of Object.keys(schema['properties'] ?? {})) {
+    if (name !== 'changed' && data[name] !== undefined && data[name] !== null) fields[name] = data[name]
+  }
+  const reported = fields['hostname']
+  return {
+    ...fields,
+    hostname: isHostnameFromData && typeof reported === 'string' ? reported : response.hostname,
+    status: response.status === 'completed' ? 'ok' : response.status,
+    ...(response.changed !== undefined && { changed: response.changed }),
+    ...(response.error !== undefined && { error: response.error }),
+  }
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
