@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { ensureChromium } from './ensure-chromium.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const suites = {
@@ -11,7 +12,7 @@ const suites = {
   repository: { dirs: ['tests/dist/repository'], concurrency: 2, timeoutMs: 120_000 },
   conformance: { dirs: ['tests/dist/conformance'], concurrency: 2, timeoutMs: 120_000 },
   process: { dirs: ['tests/dist/process'], concurrency: 2, timeoutMs: 180_000 },
-  e2e: { dirs: ['tests/dist/e2e'], concurrency: 1, timeoutMs: 300_000 },
+  e2e: { dirs: ['tests/dist/e2e'], concurrency: 1, timeoutMs: 300_000, needsChromium: true },
 }
 
 function* testFiles(dir) {
@@ -42,6 +43,18 @@ for (const [name, suite] of Object.entries(suites)) {
     failed = true
     continue
   }
+  const env = { ...process.env }
+  if (suite.needsChromium) {
+    const chromium = ensureChromium()
+    if (chromium === undefined) {
+      console.error(
+        'The browser tests need Chromium: apt-get install chromium, or set CHROMIUM_PATH to an executable.',
+      )
+      failed = true
+      continue
+    }
+    env.CHROMIUM_PATH = chromium
+  }
   console.log(`\n# suite ${name}: ${files.length} files`)
   const args = [
     '--test',
@@ -51,7 +64,7 @@ for (const [name, suite] of Object.entries(suites)) {
     '--enable-source-maps',
     ...files,
   ]
-  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' })
+  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit', env })
   if (status !== 0) failed = true
 }
 process.exit(failed ? 1 : 0)
