@@ -1,4 +1,11 @@
+export {
+  type BatchCounts,
+  type BatchSpanProcessor,
+  type BatchSpanProcessorOptions,
+  batchSpanProcessor,
+} from './batch-span-processor.ts'
 export { type Clock, SystemClock } from './clock.ts'
+export { compositePropagator } from './composite-propagator.ts'
 export {
   ContextHolder,
   contextWithSpan,
@@ -10,6 +17,7 @@ export {
 // For other packages.
 export { AsyncContextManager, enterContext } from './context-manager.ts'
 export { Diagnostics } from './diagnostics.ts'
+export { type Environment, extractFromEnvironment, injectIntoEnvironment } from './environment-carrier.ts'
 export type { IdGenerator } from './id-source.ts'
 export type { NonRecordingSpan } from './non-recording-span.ts'
 export type {
@@ -45,4 +53,5 @@ export { formatTraceparent, parseTraceparent } from './traceparent.ts'
 export { type StartSpanOptions, Tracer } from './tracer.ts'
 export { type RegisterOptions, TracerProvider, type TracerProviderOptions } from './tracer-provider.ts'
 export { normalizeTraceState } from './tracestate.ts'
+export { w3cBaggagePropagator } from './w3c-baggage-propagator.ts'
 export { w3cTraceContextPropagator } from './w3c-trace-context-propagator.ts'
