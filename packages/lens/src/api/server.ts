@@ -1,0 +1,132 @@
+import fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
+import { LensError } from '../errors.ts'
+import { limits } from '../limits.ts'
+import type { QueryEngine, TraceListEntry } from '../query/query-engine.ts'
+import { type PageFiles, readPageFiles } from './page-files.ts'
+import { ParameterError, parseDetails, parseId, parseTraceFilter } from './parameters.ts'
+
+/** Numbers about the running Lens for `/health`. */
+export interface LensHealth {
+  readonly status: 'ok'
+  readonly receivedSpansCount: number
+  readonly refusedSpansCount: number
+  readonly receivedLogsCount: number
+}
+
+export interface ApiOptions {
+  readonly engine: QueryEngine
+  readonly health: () => LensHealth
+}
+
+/**
+ * Page and API on one server. Errors are `{ error: { code, message, … } }`: 400 `invalid-parameter` with `parameter`,
+ * `value` and `allowed`; 404 `unknown-trace`, `unknown-span` or `not-found`; 504 `query-timeout`.
+ */
+export function createApi({ engine, health }: ApiOptions): FastifyInstance {
+  const app = fastify({ requestTimeout: limits.requestTimeoutMs, forceCloseConnections: true })
+  app.addHook('onSend', async (_request, reply) => {
+    // The page shows what strangers sent. Should an escape be forgotten somewhere, nothing foreign runs or loads even then.
+    reply.header(
+      'content-security-policy',
+      "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'",
+    )
+    reply.header('x-content-type-options', 'nosniff')
+    reply.header('referrer-policy', 'no-referrer')
+  })
+  addErrors(app)
+  addQueries(app, engine)
+  app.get('/health', async () => health())
+  addPage(app, readPageFiles())
+  return app
+}
+
+function addErrors(app: FastifyInstance): void {
+  app.setErrorHandler((error, _request, reply) => {
+    if (error instanceof ParameterError) {
+      const { parameter, value, allowed, message } = error
+      return reply
+        .code(400)
+        .send({ error: { code: 'invalid-parameter', message, parameter, value, allowed } })
+    }
+    if (error instanceof LensError && error.code === 'query-timeout')
+      return fail(reply, { status: 504, code: error.code, message: error.message })
+    const status = statusOf(error)
+    if (status < 500) return fail(reply, { status, code: 'bad-request', message: textOf(error) })
+    console.error(`throughline lens: a query failed: ${textOf(error)}`)
+    return fail(reply, { status: 500, code: 'internal', message: textOf(error) })
+  })
+  app.setNotFoundHandler((request, reply) =>
+    fail(reply, {
+      status: 404,
+      code: 'not-found',
+      message: `there is nothing at ${request.method} ${request.url}`,
+    }),
+  )
+}
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+function statusOf(error: unknown): number {
+  const status: unknown =
+    typeof error === 'object' && error !== null && 'statusCode' in error ? error.statusCode : 500
+  return typeof status === 'number' ? status : 500
+}
+
+const fail = (
+  reply: FastifyReply,
+  { status, code, message }: { readonly status: number; readonly code: string; readonly message: string },
+): FastifyReply => reply.code(status).send({ error: { code, message } })
+
+type Params = Readonly<Record<'traceId' | 'spanId', string>>
+type Query = Readonly<Record<string, unknown>>
+
+function addQueries(app: FastifyInstance, engine: QueryEngine): void {
+  app.get<{ Querystring: Query }>('/api/traces', (request) => listTraces(engine, request.query))
+  app.get<{ Params: Params; Querystring: Query }>('/api/traces/:traceId', async (request, reply) => {
+    const traceId = parseId('traceId', request.params.traceId)
+    const trace = await engine.trace(traceId, { details: parseDetails(request.query) })
+    if (trace !== undefined) return trace
+    return fail(reply, {
+      status: 404,
+      code: 'unknown-trace',
+      message: `no span of trace ${traceId} has arrived`,
+    })
+  })
+  app.get<{ Params: Params }>('/api/traces/:traceId/spans/:spanId', async (request, reply) => {
+    const traceId = parseId('traceId', request.params.traceId)
+    const spanId = parseId('spanId', request.params.spanId)
+    const details = await engine.spanDetails(traceId, spanId)
+    if (details !== undefined) return details
+    const message = `no span ${spanId} of trace ${traceId} has arrived`
+    return fail(reply, { status: 404, code: 'unknown-span', message })
+  })
+  app.get('/api/services', async () => ({ services: await engine.services() }))
+}
+
+async function listTraces(engine: QueryEngine, query: Query): Promise<{ traces: readonly TraceListEntry[] }> {
+  return { traces: await engine.traces(parseTraceFilter(query)) }
+}
+
+/** The page routes by itself: `/` is the list, `/trace/<id>` one trace. */
+function addPage(app: FastifyInstance, files: PageFiles): void {
+  const index = async (_request: unknown, reply: FastifyReply): Promise<FastifyReply> => {
+    if (files.index === undefined)
+      return fail(reply, {
+        status: 503,
+        code: 'page-missing',
+        message: 'the page is not built: npm run build',
+      })
+    return reply.type('text/html; charset=utf-8').header('cache-control', 'no-cache').send(files.index)
+  }
+  app.get('/', index)
+  app.get('/trace/:traceId', index)
+  app.get<{ Params: { name: string } }>('/assets/:name', async (request, reply) => {
+    const file = files.assets.get(request.params.name)
+    if (file === undefined) return reply.callNotFound()
+    // The name has a hash of the content in it.
+    return reply
+      .type(file.type)
+      .header('cache-control', 'public, max-age=31536000, immutable')
+      .send(file.body)
+  })
+}

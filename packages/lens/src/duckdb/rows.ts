@@ -1,0 +1,120 @@
+import { type DuckDBAppender, DuckDBDataChunk, type DuckDBType, type DuckDBValue } from '@duckdb/node-api'
+import type { Attributes, LogRecord, Span, SpanEvent, SpanLink } from '../model.ts'
+
+/** DuckDB's vector size: a chunk takes no more rows. */
+const chunkRowsMax = 2048
+
+/** Collects values column by column and hands them to the appender in chunks; a value at a time costs twice as much. */
+export class ColumnBuffer {
+  readonly #types: readonly DuckDBType[]
+  readonly #appender: DuckDBAppender
+  #columns: DuckDBValue[][]
+  #rowCount = 0
+
+  constructor(columns: readonly { readonly type: DuckDBType }[], appender: DuckDBAppender) {
+    this.#types = columns.map((column) => column.type)
+    this.#appender = appender
+    this.#columns = this.#types.map(() => [])
+  }
+
+  /** `row` has one value per column, in the order of the columns. */
+  add(row: readonly DuckDBValue[]): void {
+    for (let i = 0; i < row.length; i++) this.#columns[i]?.push(row[i] ?? null)
+    if (++this.#rowCount === chunkRowsMax) this.#handOver()
+  }
+
+  finish(): void {
+    if (this.#rowCount > 0) this.#handOver()
+    this.#appender.closeSync()
+  }
+
+  #handOver(): void {
+    const chunk = DuckDBDataChunk.create(this.#types, this.#rowCount)
+    chunk.setColumns(this.#columns)
+    this.#appender.appendDataChunk(chunk)
+    this.#columns = this.#types.map(() => [])
+    this.#rowCount = 0
+  }
+}
+
+/** What a row costs besides its texts: ids, times, numbers. An estimate; retention by bytes needs no more. */
+const rowBytesFixed = 100
+
+export function spanRow(span: Span, sourceId: number, receivedMs: bigint): readonly DuckDBValue[] {
+  const attributes = attributesToJson(span.attributes)
+  const events = span.events.length === 0 ? '' : eventsToJson(span.events)
+  const links = span.links.length === 0 ? '' : JSON.stringify(span.links)
+  const sizeBytes =
+    rowBytesFixed +
+    span.name.length +
+    span.statusMessage.length +
+    attributes.length +
+    events.length +
+    links.length
+  return [
+    span.traceId,
+    span.spanId,
+    span.parentSpanId,
+    span.traceState,
+    span.name,
+    span.source.service,
+    span.startTimeUnixNano,
+    span.endTimeUnixNano,
+    span.kind,
+    span.statusCode,
+    span.statusMessage,
+    attributes,
+    events,
+    links,
+    span.droppedCount,
+    sourceId,
+    receivedMs,
+    sizeBytes,
+  ]
+}
+
+export function logRow(log: LogRecord, sourceId: number, receivedMs: bigint): readonly DuckDBValue[] {
+  const body = JSON.stringify(log.body)
+  const attributes = attributesToJson(log.attributes)
+  return [
+    log.traceId,
+    log.spanId,
+    log.timeUnixNano,
+    log.severityNumber,
+    log.severityText,
+    body,
+    attributes,
+    sourceId,
+    receivedMs,
+    rowBytesFixed + body.length + attributes.length,
+  ]
+}
+
+/** Empty text for no attributes: most events and scopes have none, and empty text costs nothing in a column. */
+export function attributesToJson(attributes: Attributes | undefined): string {
+  if (attributes === undefined) return ''
+  for (const _ in attributes) return JSON.stringify(attributes)
+  return ''
+}
+
+export const attributesFromJson = (json: string): Attributes => (json === '' ? {} : JSON.parse(json))
+
+/** JSON has no 64-bit integers, so an event's time is text in the row. */
+interface EventRow {
+  readonly t: string
+  readonly n: string
+  readonly a?: Attributes
+}
+
+function eventsToJson(events: readonly SpanEvent[]): string {
+  const rows = events.map((e): EventRow => ({ t: String(e.timeUnixNano), n: e.name, a: e.attributes }))
+  return JSON.stringify(rows)
+}
+
+export function eventsFromJson(json: string): readonly SpanEvent[] {
+  if (json === '') return []
+  const rows: readonly EventRow[] = JSON.parse(json)
+  return rows.map((row) => ({ timeUnixNano: BigInt(row.t), name: row.n, attributes: row.a ?? {} }))
+}
+
+export const linksFromJson = (json: string): readonly SpanLink[] => (json === '' ? [] : JSON.parse(json))

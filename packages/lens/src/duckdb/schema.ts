@@ -1,0 +1,73 @@
+import { BIGINT, type DuckDBType, UINTEGER, UTINYINT, VARCHAR } from '@duckdb/node-api'
+
+/** Written into every file. A file with another version is refused, so that no data is read wrongly. */
+export const schemaVersion = 1
+
+export interface Column {
+  readonly name: string
+  readonly type: DuckDBType
+}
+
+const text = (name: string): Column => ({ name, type: VARCHAR })
+const nanos = (name: string): Column => ({ name, type: BIGINT })
+const small = (name: string): Column => ({ name, type: UTINYINT })
+const count = (name: string): Column => ({ name, type: UINTEGER })
+
+/**
+ * Attributes, events and links are JSON text: they are read whole, per span, and DuckDB's JSON functions query them.
+ * Ids are hex text rather than 128-bit numbers: a third more bytes, and a file that people can query by hand.
+ * There is no primary key: an index over random ids would cost more than all else at ingest. Readers drop duplicates.
+ */
+export const spanColumns: readonly Column[] = [
+  text('trace_id'),
+  text('span_id'),
+  text('parent_span_id'),
+  text('trace_state'),
+  text('name'),
+  text('service'),
+  nanos('start_ns'),
+  nanos('end_ns'),
+  small('kind'),
+  small('status_code'),
+  text('status_message'),
+  text('attributes'),
+  text('events'),
+  text('links'),
+  count('dropped_count'),
+  count('source_id'),
+  nanos('received_ms'),
+  count('size_bytes'),
+]
+
+export const logColumns: readonly Column[] = [
+  text('trace_id'),
+  text('span_id'),
+  nanos('time_ns'),
+  small('severity_number'),
+  text('severity_text'),
+  text('body'),
+  text('attributes'),
+  count('source_id'),
+  nanos('received_ms'),
+  count('size_bytes'),
+]
+
+export const sourceColumns: readonly Column[] = [
+  count('id'),
+  text('service'),
+  text('resource'),
+  text('scope_name'),
+  text('scope_version'),
+  text('scope_attributes'),
+]
+
+const createTable = (name: string, columns: readonly Column[]): string =>
+  `CREATE TABLE IF NOT EXISTS ${name} (${columns.map((c) => `${c.name} ${String(c.type)} NOT NULL`).join(', ')})`
+
+export const schemaStatements: readonly string[] = [
+  'CREATE TABLE IF NOT EXISTS lens_schema (version UINTEGER NOT NULL)',
+  `INSERT INTO lens_schema SELECT ${schemaVersion} WHERE NOT EXISTS (SELECT 1 FROM lens_schema)`,
+  createTable('spans', spanColumns),
+  createTable('logs', logColumns),
+  createTable('sources', sourceColumns),
+]

@@ -1,0 +1,192 @@
+import type { Attributes, AttributeValue, LogRecord, Source, Span } from '../model.ts'
+import type { StoredTrace } from '../store.ts'
+import { queueTimes } from './queue-time.ts'
+import { orderSpans } from './span-tree.ts'
+
+export type SpanKindName = 'INTERNAL' | 'SERVER' | 'CLIENT' | 'PRODUCER' | 'CONSUMER'
+export type StatusName = 'UNSET' | 'OK' | 'ERROR'
+
+/** How long a message waited: from the end of the span that published it to the start of the span that took it. */
+export interface QueueTime {
+  readonly producerSpanId: string
+  /** Relative to the trace's start, as every time in a view. */
+  readonly startMs: number
+  /** Never negative: 0 when the message was taken before the publishing call had returned, or when clocks disagree. */
+  readonly durationMs: number
+}
+
+export interface EventView {
+  readonly name: string
+  readonly timeMs: number
+  readonly attributes: Attributes
+}
+
+export interface LinkView {
+  readonly traceId: string
+  readonly spanId: string
+  readonly attributes: Attributes
+}
+
+export interface SpanView {
+  readonly spanId: string
+  readonly parentSpanId: string
+  /** 0 for a root and for a span whose parent is missing. */
+  readonly depth: number
+  /** How many of the spans that follow lie below this one. */
+  readonly descendantCount: number
+  /** The parent's id is set, but no such span has arrived. */
+  readonly missingParent: boolean
+  readonly name: string
+  readonly service: string
+  readonly kind: SpanKindName
+  readonly startMs: number
+  readonly durationMs: number
+  readonly status: StatusName
+  readonly statusMessage: string
+  readonly queue?: QueueTime
+  readonly events: readonly EventView[]
+  readonly links: readonly LinkView[]
+  readonly droppedCount: number
+  readonly traceState: string
+  /** Absent when the trace was asked for without details. */
+  readonly attributes?: Attributes
+  /** Index into the trace's `sources`. */
+  readonly source: number
+}
+
+export interface SourceView {
+  readonly service: string
+  readonly resource: Attributes
+  readonly scopeName: string
+  readonly scopeVersion: string
+  readonly scopeAttributes: Attributes
+}
+
+export interface LogView {
+  readonly spanId: string
+  readonly service: string
+  readonly timeMs: number
+  readonly severityNumber: number
+  readonly severityText: string
+  readonly body: AttributeValue
+  readonly attributes: Attributes
+}
+
+/** One trace as page, terminal and API show it. Spans come depth first, children by start time; plain JSON throughout. */
+export interface TraceView {
+  readonly traceId: string
+  readonly rootName: string
+  readonly rootService: string
+  /** Nanoseconds since 1970 of the earliest start, as decimal text since JSON has no 64-bit integers. */
+  readonly startTimeUnixNano: string
+  /** From the earliest start to the latest end, whichever spans these are. */
+  readonly durationMs: number
+  readonly spanCount: number
+  readonly errorCount: number
+  readonly missingParentCount: number
+  /** The trace has more spans than fit; the earliest are shown. */
+  readonly truncated: boolean
+  readonly services: readonly string[]
+  readonly sources: readonly SourceView[]
+  readonly spans: readonly SpanView[]
+  readonly logs: readonly LogView[]
+}
+
+const kindNames: readonly SpanKindName[] = [
+  'INTERNAL',
+  'INTERNAL',
+  'SERVER',
+  'CLIENT',
+  'PRODUCER',
+  'CONSUMER',
+]
+const statusNames: readonly StatusName[] = ['UNSET', 'OK', 'ERROR']
+
+/**
+ * Lays a stored trace out. Takes anything: missing parents, loops of parents, children outside their parent's time, ends
+ * before starts. Pure; the order of equal times is by span id, so that the same trace always looks the same.
+ */
+export function buildTraceView(traceId: string, stored: StoredTrace): TraceView {
+  const originNano = earliest(stored.spans)
+  const msOf = (nano: bigint): number => Number(nano - originNano) / 1e6
+  const queues = queueTimes(traceId, stored.spans)
+  const sources = new Map<Source, number>()
+  const ordered = orderSpans(stored.spans)
+  let endMs = 0
+  const spans = ordered.map(({ span, ...place }): SpanView => {
+    const startMs = msOf(span.startTimeUnixNano)
+    const durationMs = Math.max(0, Number(span.endTimeUnixNano - span.startTimeUnixNano) / 1e6)
+    endMs = Math.max(endMs, startMs + durationMs)
+    const queue = queues.get(span.spanId)
+    return {
+      spanId: span.spanId,
+      parentSpanId: span.parentSpanId,
+      ...place,
+      name: span.name,
+      service: span.source.service,
+      kind: kindNames[span.kind] ?? 'INTERNAL',
+      startMs,
+      durationMs,
+      status: statusNames[span.statusCode] ?? 'UNSET',
+      statusMessage: span.statusMessage,
+      ...(queue && {
+        queue: {
+          producerSpanId: queue.producerSpanId,
+          startMs: msOf(queue.startTimeUnixNano),
+          durationMs: Number(queue.durationNano) / 1e6,
+        },
+      }),
+      events: span.events.map((e) => ({
+        name: e.name,
+        timeMs: msOf(e.timeUnixNano),
+        attributes: e.attributes,
+      })),
+      links: span.links,
+      droppedCount: span.droppedCount,
+      traceState: span.traceState,
+      ...(span.attributes && { attributes: span.attributes }),
+      source: indexOf(sources, span.source),
+    }
+  })
+  return {
+    traceId,
+    rootName: spans[0]?.name ?? '',
+    rootService: spans[0]?.service ?? '',
+    startTimeUnixNano: String(originNano),
+    durationMs: endMs,
+    spanCount: spans.length,
+    errorCount: count(spans, (span) => span.status === 'ERROR'),
+    missingParentCount: count(spans, (span) => span.missingParent),
+    truncated: stored.truncated,
+    services: [...new Set(spans.map((span) => span.service))].toSorted(),
+    sources: [...sources.keys()],
+    spans,
+    logs: stored.logs.map((log) => logView(log, msOf)),
+  }
+}
+
+const count = (spans: readonly SpanView[], is: (span: SpanView) => boolean): number =>
+  spans.reduce((sum, span) => sum + (is(span) ? 1 : 0), 0)
+
+function earliest(spans: readonly Span[]): bigint {
+  let min = spans[0]?.startTimeUnixNano ?? 0n
+  for (const span of spans) if (span.startTimeUnixNano < min) min = span.startTimeUnixNano
+  return min
+}
+
+function indexOf(sources: Map<Source, number>, source: Source): number {
+  const known = sources.get(source)
+  if (known !== undefined) return known
+  sources.set(source, sources.size)
+  return sources.size - 1
+}
+
+const logView = (log: LogRecord, msOf: (nano: bigint) => number): LogView => ({
+  spanId: log.spanId,
+  service: log.source.service,
+  timeMs: msOf(log.timeUnixNano),
+  severityNumber: log.severityNumber,
+  severityText: log.severityText,
+  body: log.body,
+  attributes: log.attributes,
+})

@@ -1,0 +1,2 @@
+export { jobTrace, sampleLog, sampleOriginNano, sampleSpan, source } from './sample.ts'
+export { type StoreUnderTest, testTraceStore } from './store-suite.ts'

@@ -1,0 +1,135 @@
+import { fetchSpanDetails, type SpanDetails, type SpanView, type TraceView } from './api.ts'
+import { h, pageLink } from './dom.ts'
+import { formatDuration } from './format.ts'
+
+export interface DetailsPanel {
+  readonly element: HTMLElement
+  show(span: SpanView | undefined): void
+}
+
+type Attributes = SpanDetails['resource']
+
+/** The side panel of one span: what the row has no room for. Attributes are fetched when a span is selected. */
+export function detailsPanel(
+  trace: TraceView,
+  { colors, onClose }: { readonly colors: ReadonlyMap<string, string>; readonly onClose: () => void },
+): DetailsPanel {
+  const element = h('aside', { class: 'details', attributes: { 'aria-label': 'Span details' } })
+  element.hidden = true
+  let shown: SpanView | undefined
+  return {
+    element,
+    show(span) {
+      shown = span
+      element.hidden = span === undefined
+      if (span === undefined) return
+      const more = h('div', {}, [h('p', { class: 'loading' }, ['Loading…'])])
+      element.replaceChildren(
+        ...headOf(span, { color: colors.get(span.service), onClose }),
+        ...partsOf(span, trace),
+        more,
+      )
+      fetchSpanDetails(trace.traceId, span.spanId).then(
+        (details) => {
+          if (shown === span) more.replaceChildren(...detailSections(details))
+        },
+        (error: unknown) => more.replaceChildren(h('p', { class: 'warning' }, [(error as Error).message])),
+      )
+    },
+  }
+}
+
+function headOf(
+  span: SpanView,
+  { color, onClose }: { readonly color: string | undefined; readonly onClose: () => void },
+): readonly HTMLElement[] {
+  const facts: [string, string][] = [
+    ['Service', span.service],
+    ['Kind', span.kind],
+    ['Starts at', formatDuration(span.startMs)],
+    ['Duration', formatDuration(span.durationMs)],
+    ['Status', span.status],
+    ['Span id', span.spanId],
+  ]
+  if (span.parentSpanId !== '')
+    facts.push([span.missingParent ? 'Missing parent' : 'Parent', span.parentSpanId])
+  if (span.queue) facts.push(['Queue time', formatDuration(span.queue.durationMs)])
+  if (span.traceState !== '') facts.push(['Trace state', span.traceState])
+  if (span.droppedCount > 0) facts.push(['Dropped by sender', String(span.droppedCount)])
+  return [
+    h('div', { class: 'details-head', style: { '--color': color ?? 'var(--muted)' } }, [
+      h('h2', {}, [span.name || '(no name)']),
+      h('button', { on: { click: onClose }, attributes: { type: 'button', 'aria-label': 'Close' } }, ['✕']),
+    ]),
+    ...(span.status === 'ERROR' && span.statusMessage !== ''
+      ? [h('p', { class: 'failure' }, [span.statusMessage])]
+      : []),
+    table(facts),
+  ]
+}
+
+function partsOf(span: SpanView, trace: TraceView): readonly HTMLElement[] {
+  const logs = trace.logs.filter((log) => log.spanId === span.spanId)
+  return [
+    ...section(
+      'Events',
+      span.events.map((event) =>
+        entry(`${offset(event.timeMs - span.startMs)} ${event.name}`, event.attributes),
+      ),
+    ),
+    ...section(
+      'Links',
+      span.links.map((link) => linkEntry(link, trace)),
+    ),
+    ...section(
+      'Logs',
+      logs.map((log) =>
+        entry(`${offset(log.timeMs - span.startMs)} ${log.severityText} ${textOf(log.body)}`, log.attributes),
+      ),
+    ),
+  ]
+}
+
+const offset = (ms: number): string => (ms < 0 ? `−${formatDuration(-ms)}` : `+${formatDuration(ms)}`)
+
+function linkEntry(link: SpanView['links'][number], trace: TraceView): HTMLElement {
+  const here = link.traceId === trace.traceId
+  const target = trace.spans.find((span) => here && span.spanId === link.spanId)
+  const text = target === undefined ? `${link.traceId} ${link.spanId}` : `${target.service}: ${target.name}`
+  const anchor = here
+    ? h('a', { attributes: { href: `#${link.spanId}` } }, [text])
+    : pageLink(`/trace/${link.traceId}#${link.spanId}`, {}, [text])
+  return h('div', { class: 'entry' }, [anchor, attributeTable(link.attributes)])
+}
+
+const entry = (title: string, attributes: Attributes): HTMLElement =>
+  h('div', { class: 'entry' }, [h('b', {}, [title]), attributeTable(attributes)])
+
+function detailSections(details: SpanDetails): readonly HTMLElement[] {
+  const scope = [details.scopeName, details.scopeVersion].filter((text) => text !== '').join(' ')
+  return [
+    ...section('Attributes', tables(details.attributes ?? {})),
+    ...section('Resource', tables(details.resource)),
+    ...section(scope === '' ? 'Scope' : `Scope ${scope}`, tables(details.scopeAttributes)),
+  ]
+}
+
+const tables = (attributes: Attributes): readonly HTMLElement[] =>
+  Object.keys(attributes).length === 0 ? [] : [attributeTable(attributes)]
+
+function section(title: string, children: readonly HTMLElement[]): readonly HTMLElement[] {
+  if (children.length === 0 && !title.startsWith('Scope ')) return []
+  return [h('section', {}, [h('h3', {}, [title]), ...children])]
+}
+
+const attributeTable = (attributes: Attributes): HTMLElement =>
+  table(Object.entries(attributes).map(([key, value]) => [key, textOf(value)]))
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value))
+
+const table = (rows: readonly (readonly [string, string])[]): HTMLElement =>
+  h(
+    'dl',
+    {},
+    rows.flatMap(([key, value]) => [h('dt', {}, [key]), h('dd', {}, [value])]),
+  )

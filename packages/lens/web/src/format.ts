@@ -1,0 +1,54 @@
+export function formatDuration(ms: number): string {
+  if (ms === 0) return '0 ms'
+  if (ms < 0.9995) return `${significant(ms * 1000)} µs`
+  if (ms < 999.5) return `${significant(ms)} ms`
+  if (ms < 59_950) return `${significant(ms / 1000)} s`
+  const seconds = Math.round(ms / 1000)
+  return `${Math.floor(seconds / 60)} m ${String(seconds % 60).padStart(2, '0')} s`
+}
+
+function significant(value: number): string {
+  if (value >= 99.95) return value.toFixed(0)
+  return value.toFixed(value >= 9.995 ? 1 : 2)
+}
+
+export const msOf = (unixNano: string): number => Number(BigInt(unixNano) / 1_000_000n)
+
+export function formatTime(unixNano: string): string {
+  const date = new Date(msOf(unixNano))
+  return Number.isNaN(date.getTime()) ? unixNano : date.toLocaleString()
+}
+
+export function formatAge(unixNano: string, nowMs: number): string {
+  const seconds = Math.round((nowMs - msOf(unixNano)) / 1000)
+  if (seconds < -5) return formatTime(unixNano)
+  if (seconds < 5) return 'just now'
+  if (seconds < 60) return `${seconds} s ago`
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ago`
+  return formatTime(unixNano)
+}
+
+export const counted = (count: number, what: string): string =>
+  `${count.toLocaleString()} ${what}${count === 1 ? '' : 's'}`
+
+const paletteSize = 10
+
+/** A colour number per service: by name, so that it stays from trace to trace; neighbours move on where two would share. */
+export function serviceColors(services: readonly string[]): ReadonlyMap<string, string> {
+  const taken = new Set<number>()
+  const colors = new Map<string, string>()
+  for (const service of services.toSorted()) {
+    let index = hash(service) % paletteSize
+    while (taken.has(index) && taken.size < paletteSize) index = (index + 1) % paletteSize
+    taken.add(index)
+    colors.set(service, `var(--service-${index})`)
+  }
+  return colors
+}
+
+function hash(text: string): number {
+  let value = 7
+  for (let i = 0; i < text.length; i++) value = (value * 31 + text.charCodeAt(i)) >>> 0
+  return value
+}

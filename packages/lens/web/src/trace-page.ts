@@ -1,0 +1,123 @@
+import { ApiError, fetchTrace, type TraceView } from './api.ts'
+import { detailsPanel } from './details.ts'
+import { h } from './dom.ts'
+import { counted, formatDuration, formatTime, msOf, serviceColors } from './format.ts'
+import { serviceChip } from './list.ts'
+import { brand, nothingToStop, type Page, repeat } from './page.ts'
+import { Waterfall } from './waterfall.ts'
+
+const refreshMs = 2_000
+/** A trace this young may still grow; an older or larger one is not asked for again. */
+const growsForMs = 60_000
+const refreshSpansMax = 5_000
+
+export const showTrace =
+  (traceId: string): Page =>
+  (app) => {
+    document.title = `${traceId.slice(0, 8)} · Lens`
+    const facts = h('div', { class: 'facts' })
+    const main = h('main', { class: 'trace' }, [h('p', { class: 'loading' }, ['Loading…'])])
+    app.append(h('header', { class: 'top' }, [brand(), facts]), main)
+    let leaveView = nothingToStop
+    let shown = ''
+    const refresh = async (): Promise<boolean> => {
+      try {
+        const trace = await fetchTrace(traceId)
+        const version = `${trace.spanCount} ${trace.durationMs} ${trace.logs.length}`
+        if (version !== shown) {
+          shown = version
+          leaveView()
+          leaveView = drawTrace(trace, { facts, main })
+        }
+        return trace.spanCount <= refreshSpansMax && Date.now() - msOf(trace.startTimeUnixNano) < growsForMs
+      } catch (error) {
+        if (shown === '') drawFailure(main, error)
+        return error instanceof ApiError && error.status === 404
+      }
+    }
+    const stop = repeat(refresh, refreshMs)
+    return () => {
+      stop()
+      leaveView()
+    }
+  }
+
+function drawFailure(main: HTMLElement, error: unknown): void {
+  const unknown = error instanceof ApiError && error.status === 404
+  main.replaceChildren(
+    h('div', { class: 'empty' }, [
+      h('h2', {}, [unknown ? 'This trace is not here' : 'The trace could not be read']),
+      h('p', {}, [
+        unknown
+          ? 'No span of it has arrived yet, or it has been deleted by age. This page looks again.'
+          : (error as Error).message,
+      ]),
+    ]),
+  )
+}
+
+function drawTrace(
+  trace: TraceView,
+  { facts, main }: { readonly facts: HTMLElement; readonly main: HTMLElement },
+): () => void {
+  document.title = `${trace.rootName} · Lens`
+  const colors = serviceColors(trace.services)
+  facts.replaceChildren(
+    h('h1', {}, [trace.rootName || '(no name)']),
+    copyable(trace.traceId),
+    h('span', { class: 'fact' }, [formatDuration(trace.durationMs)]),
+    h('span', { class: 'fact' }, [counted(trace.spanCount, 'span')]),
+    ...(trace.errorCount > 0
+      ? [h('span', { class: 'fact errors' }, [counted(trace.errorCount, 'error')])]
+      : []),
+    h('time', { class: 'fact' }, [formatTime(trace.startTimeUnixNano)]),
+  )
+  const panel = detailsPanel(trace, { colors, onClose: () => view.select(undefined) })
+  const view: Waterfall = new Waterfall(trace, {
+    colors,
+    onSelect: (span) => {
+      history.replaceState(null, '', span === undefined ? location.pathname : `#${span.spanId}`)
+      panel.show(span)
+    },
+  })
+  main.replaceChildren(
+    h('div', { class: 'legend' }, [
+      ...trace.services.map((name) => serviceChip(name, colors.get(name))),
+      trace.spans.some((span) => span.queue)
+        ? h('span', { class: 'chip' }, [h('i', { class: 'dot queue' }), 'queue time'])
+        : undefined,
+      ...notes(trace),
+      h('span', { class: 'keys' }, ['↑ ↓ move   ← → fold   Esc close']),
+    ]),
+    h('div', { class: 'split' }, [view.element, panel.element]),
+  )
+  view.start()
+  const selectFromHash = (): void => view.select(location.hash.slice(1) || undefined)
+  selectFromHash()
+  addEventListener('hashchange', selectFromHash)
+  return () => {
+    removeEventListener('hashchange', selectFromHash)
+    view.stop()
+  }
+}
+
+function notes(trace: TraceView): readonly HTMLElement[] {
+  const texts: string[] = []
+  if (trace.missingParentCount > 0)
+    texts.push(`${counted(trace.missingParentCount, 'span')} with a missing parent`)
+  if (trace.truncated) texts.push(`only the earliest ${counted(trace.spanCount, 'span')} are shown`)
+  return texts.map((text) => h('span', { class: 'chip warning' }, [text]))
+}
+
+function copyable(text: string): HTMLElement {
+  const button = h('button', { class: 'id', attributes: { type: 'button', title: 'Copy the trace id' } }, [
+    text,
+  ])
+  button.addEventListener('click', () => {
+    navigator.clipboard.writeText(text).then(
+      () => button.classList.add('copied'),
+      () => undefined,
+    )
+  })
+  return button
+}
