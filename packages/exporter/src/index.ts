@@ -1,1 +1,8 @@
-export {}
+export type { FlushOptions, FlushResult } from './chunk-exporter.ts'
+export type { DiagnosticWriter } from './diagnostics.ts'
+export { tracesUrlFromBase } from './endpoint.ts'
+export { ExporterError } from './exporter-error.ts'
+export type { DropReason, Ledger } from './ledger.ts'
+export type { RetryLimits, TlsOptions } from './messages.ts'
+export type { OtlpExporterOptions } from './options.ts'
+export { createOtlpExporter, type OtlpExporter } from './otlp-exporter.ts'

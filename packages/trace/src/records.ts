@@ -84,8 +84,8 @@ export interface RecordedSpan extends Readonly<IdWords> {
  */
 export interface SpanSink {
   onEnd(span: RecordedSpan): void
-  /** Resolves when everything that ended before the call was exported or given up. */
-  forceFlush(): Promise<void>
+  /** Resolves when everything that ended before the call was exported or given up; with what is the sink's affair. */
+  forceFlush(): Promise<unknown>
   /** Flushes, then refuses. */
-  shutdown(): Promise<void>
+  shutdown(): Promise<unknown>
 }

@@ -142,7 +142,7 @@ export class SpanPipeline implements SpanHost {
   }
 
   /** Waits for all; a part that fails is reported and keeps nobody else from finishing. */
-  async #settle(method: string, call: (part: SpanSink | SpanProcessor) => Promise<void>): Promise<void> {
+  async #settle(method: string, call: (part: SpanSink | SpanProcessor) => Promise<unknown>): Promise<void> {
     const parts = [...this.#sinks, ...this.#processors]
     const results = await Promise.allSettled(parts.map(async (part) => call(part)))
     for (const result of results) {

@@ -1,0 +1,89 @@
+import type { DropReason } from './ledger.ts'
+
+/** Takes one line of text, without a line end. */
+export type DiagnosticWriter = (message: string) => void
+
+const repeatAfterMs = 60_000
+
+export interface DiagnosticsOptions {
+  readonly endpoint: string
+  /** undefined: say nothing. */
+  readonly write: DiagnosticWriter | undefined
+  /** Monotonic milliseconds. */
+  readonly now: () => number
+}
+
+/**
+ * Tells the host's operator what goes wrong with the export: a failure once and clearly, then at most once a minute per
+ * subject with what came together meanwhile, and once when it is over.
+ */
+export class Diagnostics {
+  readonly #options: DiagnosticsOptions
+  #failingSinceMs: number | undefined
+  #failureSaidMs = 0
+  readonly #subjects = new Map<string, { saidMs: number; spanCount: number }>()
+
+  constructor(options: DiagnosticsOptions) {
+    this.#options = options
+  }
+
+  attemptFailed(cause: string, waitingSpanCount: number): void {
+    const { endpoint, now } = this.#options
+    const nowMs = now()
+    const waiting = `${spans(waitingSpanCount)} ${waitingSpanCount === 1 ? 'waits' : 'wait'}`
+    if (this.#failingSinceMs === undefined) {
+      this.#failingSinceMs = nowMs
+      this.#failureSaidMs = nowMs
+      this.#say(`cannot export to ${endpoint}: ${cause}; ${waiting}, trying again`)
+    } else if (nowMs - this.#failureSaidMs >= repeatAfterMs) {
+      this.#failureSaidMs = nowMs
+      const seconds = Math.round((nowMs - this.#failingSinceMs) / 1000)
+      this.#say(`still cannot export to ${endpoint} after ${seconds} s: ${cause}; ${waiting}, trying again`)
+    }
+  }
+
+  /** An answer came: the collector is there, whether it took the spans or not. */
+  answered(): void {
+    if (this.#failingSinceMs === undefined) return
+    const seconds = Math.round((this.#options.now() - this.#failingSinceMs) / 1000)
+    this.#failingSinceMs = undefined
+    this.#say(`export to ${this.#options.endpoint} works again after ${seconds} s`)
+  }
+
+  dropped(reason: DropReason, spanCount: number, cause: string): void {
+    const because = cause === '' ? '' : `: ${cause}`
+    this.#sayRarely(reason, spanCount, (count) => `dropped ${spans(count)} (${reason})${because}`)
+  }
+
+  note(text: string): void {
+    this.#sayRarely('note', 0, () => `${this.#options.endpoint} says: ${text}`)
+  }
+
+  /** Said each time: it happens once. */
+  say(message: string): void {
+    this.#say(message)
+  }
+
+  #sayRarely(subject: string, spanCount: number, text: (spanCount: number) => string): void {
+    const nowMs = this.#options.now()
+    const known = this.#subjects.get(subject)
+    if (known !== undefined && nowMs - known.saidMs < repeatAfterMs) {
+      known.spanCount += spanCount
+      return
+    }
+    this.#subjects.set(subject, { saidMs: nowMs, spanCount: 0 })
+    this.#say(text((known?.spanCount ?? 0) + spanCount))
+  }
+
+  #say(message: string): void {
+    try {
+      this.#options.write?.(`throughline: ${message}`)
+    } catch {
+      // The host's logger failed; that must not fail the host's span.
+    }
+  }
+}
+
+function spans(count: number): string {
+  return count === 1 ? '1 span' : `${count} spans`
+}

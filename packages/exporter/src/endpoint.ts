@@ -1,0 +1,53 @@
+import { ExporterError } from './exporter-error.ts'
+
+const tracesPath = 'v1/traces'
+
+/**
+ * The address for traces under a base endpoint such as `OTEL_EXPORTER_OTLP_ENDPOINT`, which may have a path of its own:
+ * `http://collector/otlp` becomes `http://collector/otlp/v1/traces`.
+ * https://opentelemetry.io/docs/specs/otel/protocol/exporter/#endpoint-urls-for-otlphttp
+ */
+export function tracesUrlFromBase(base: string): string {
+  const url = parseUrl(base, 'http://')
+  url.pathname += url.pathname.endsWith('/') ? tracesPath : `/${tracesPath}`
+  return url.href
+}
+
+/** An endpoint without a path is a base; one with a path is the address for traces itself. */
+export function httpEndpointUrl(endpoint: string): string {
+  const url = parseUrl(endpoint, 'http://')
+  return url.pathname === '/' ? tracesUrlFromBase(url.href) : url.href
+}
+
+/**
+ * `host`, `host:port`, `http://…` and `https://…`; port 4317 unless given. Without a scheme the connection is plain,
+ * unless TLS options are given.
+ */
+export function grpcEndpointUrl(endpoint: string, { hasTlsOptions }: { hasTlsOptions: boolean }): string {
+  const url = parseUrl(endpoint, hasTlsOptions ? 'https://' : 'http://')
+  if (url.pathname !== '/' || url.search !== '')
+    throw new ExporterError(
+      `endpoint "${withoutCredentials(url)}": a gRPC endpoint has no path; write ${url.host}`,
+    )
+  // The URL parser hides a port that is the scheme's default, so that it must be looked for in the text.
+  const hasPort = /:\d+\/?$/.test(endpoint)
+  if (!hasPort) url.port = '4317'
+  return url.href
+}
+
+/** For messages: an endpoint may carry a user and a password. */
+export function withoutCredentials(url: URL): string {
+  const shown = new URL(url)
+  shown.username = ''
+  shown.password = ''
+  return shown.href
+}
+
+function parseUrl(endpoint: string, defaultScheme: string): URL {
+  const text = endpoint.trim()
+  const full = text.includes('://') ? text : defaultScheme + text
+  const url = URL.canParse(full) ? new URL(full) : undefined
+  if (text === '' || url === undefined || url.hostname === '' || !/^https?:$/.test(url.protocol))
+    throw new ExporterError(`endpoint "${endpoint}" must be host:port, http://host:port or https://host:port`)
+  return url
+}

@@ -1,0 +1,94 @@
+/** Why spans were dropped. `rejected` is the collector's partial success; `http_400`, `grpc_INVALID_ARGUMENT` its refusals. */
+export type DropReason =
+  | 'after_shutdown'
+  | 'answer_too_large'
+  | 'encode_error'
+  | 'queue_full'
+  | 'rejected'
+  | 'retry_exhausted'
+  | 'shutdown_timeout'
+  | 'span_too_large'
+  | 'worker_crash'
+  | 'worker_unavailable'
+  | `http_${number}`
+  | `grpc_${string}`
+
+/**
+ * An account of every span, at the moment it was asked for:
+ * `ended = delivered + pending + the sum of dropped`.
+ */
+export interface Ledger {
+  /** Spans that were given to the exporter. */
+  readonly ended: number
+  /** Spans that the collector has acknowledged. */
+  readonly delivered: number
+  /** Spans in the current chunk, on the way to the worker, waiting there, or sent and not acknowledged yet. */
+  readonly pending: number
+  /** Spans that will never arrive, by reason. A reason that never occurred is absent. */
+  readonly dropped: Readonly<Partial<Record<DropReason, number>>>
+}
+
+/** The one writer of the account. Each method keeps the equation; each is one move of spans from one place to another. */
+export class LedgerBook {
+  #ended = 0
+  #delivered = 0
+  #pending = 0
+  readonly #dropped = new Map<DropReason, number>()
+  readonly #onChange: ((ledger: Ledger) => void) | undefined
+
+  constructor(onChange?: (ledger: Ledger) => void) {
+    this.#onChange = onChange
+  }
+
+  get pending(): number {
+    return this.#pending
+  }
+
+  /** A span ended and waits in the current chunk. */
+  accept(): void {
+    this.#ended++
+    this.#pending++
+    this.#changed()
+  }
+
+  /** A span ended and cannot be taken. */
+  refuse(reason: DropReason): void {
+    this.#ended++
+    this.#addDropped(reason, 1)
+    this.#changed()
+  }
+
+  /** Waiting spans were acknowledged; of these, `rejectedCount` were turned away by the collector. */
+  deliver(spanCount: number, rejectedCount: number): void {
+    const rejected = Math.min(Math.max(rejectedCount, 0), spanCount)
+    this.#pending -= spanCount
+    this.#delivered += spanCount - rejected
+    if (rejected > 0) this.#addDropped('rejected', rejected)
+    this.#changed()
+  }
+
+  /** Waiting spans are given up. */
+  drop(reason: DropReason, spanCount: number): void {
+    if (spanCount === 0) return
+    this.#pending -= spanCount
+    this.#addDropped(reason, spanCount)
+    this.#changed()
+  }
+
+  read(): Ledger {
+    return {
+      ended: this.#ended,
+      delivered: this.#delivered,
+      pending: this.#pending,
+      dropped: Object.fromEntries(this.#dropped),
+    }
+  }
+
+  #addDropped(reason: DropReason, spanCount: number): void {
+    this.#dropped.set(reason, (this.#dropped.get(reason) ?? 0) + spanCount)
+  }
+
+  #changed(): void {
+    if (this.#onChange !== undefined) this.#onChange(this.read())
+  }
+}

@@ -1,0 +1,71 @@
+import type { DropReason } from './ledger.ts'
+
+/**
+ * What the host's thread and the worker say to each other. A chunk is a finished, valid ExportTraceServiceRequest; its
+ * buffer is transferred, so that exactly one side can touch it at any time.
+ */
+export type HostMessage = ChunkMessage | { readonly kind: 'flush' } | { readonly kind: 'stop' }
+
+export interface ChunkMessage {
+  readonly kind: 'chunk'
+  readonly chunkId: number
+  readonly buffer: ArrayBuffer
+  /** The first bytes of the buffer that are in use. */
+  readonly sizeBytes: number
+}
+
+export type WorkerMessage = RecycledMessage | ExportEvent
+
+/** The worker has copied what it needs; the buffer goes back to the host for the next chunk. */
+export interface RecycledMessage {
+  readonly kind: 'recycled'
+  readonly chunkId: number
+  readonly buffer: ArrayBuffer
+}
+
+/** What became of chunks. Each chunk is settled exactly once, by `delivered` or by `dropped`. */
+export type ExportEvent =
+  | {
+      readonly kind: 'delivered'
+      readonly chunkIds: readonly number[]
+      /** Spans in these chunks that the collector says it rejected. */
+      readonly rejectedSpanCount: number
+      /** What the collector had to say although it took the request; empty when nothing. */
+      readonly note: string
+    }
+  | {
+      readonly kind: 'dropped'
+      readonly chunkIds: readonly number[]
+      readonly reason: DropReason
+      readonly cause: string
+    }
+  | { readonly kind: 'attempt-failed'; readonly cause: string; readonly retryDelayMs: number }
+
+/** What the worker is started with: plain data only, since it crosses a thread. */
+export interface WorkerConfig {
+  readonly protocol: 'grpc' | 'http/protobuf'
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly compression: 'none' | 'gzip'
+  /** For one attempt, from connecting to the end of the answer. */
+  readonly timeoutMs: number
+  readonly tls: TlsOptions
+  readonly retry: RetryLimits
+  readonly requestBytesMax: number
+  readonly concurrentRequestsMax: number
+}
+
+/** PEM texts, as node:tls takes them. `ca` replaces the system's list. */
+export interface TlsOptions {
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+}
+
+export interface RetryLimits {
+  /** Upper end of the first random delay. */
+  readonly initialDelayMs: number
+  readonly delayMsMax: number
+  /** A request is given up when its next attempt would start later than this after its first one. */
+  readonly elapsedMsMax: number
+}

@@ -1,0 +1,91 @@
+import type { IncomingHttpHeaders } from 'node:http2'
+import { type Answer, printable } from './answer.ts'
+import { decodeStatus } from './collector-messages.ts'
+import { serverDelayMsMax } from './retry.ts'
+
+/** https://grpc.io/docs/guides/status-codes/: the index is the code. */
+const codeNames: readonly string[] = [
+  'OK',
+  'CANCELLED',
+  'UNKNOWN',
+  'INVALID_ARGUMENT',
+  'DEADLINE_EXCEEDED',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'PERMISSION_DENIED',
+  'RESOURCE_EXHAUSTED',
+  'FAILED_PRECONDITION',
+  'ABORTED',
+  'OUT_OF_RANGE',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+  'DATA_LOSS',
+  'UNAUTHENTICATED',
+]
+
+/** https://opentelemetry.io/docs/specs/otlp/#failures. RESOURCE_EXHAUSTED is one of them only with a RetryInfo. */
+const retryableCodes: ReadonlySet<string> = new Set([
+  'CANCELLED',
+  'DEADLINE_EXCEEDED',
+  'ABORTED',
+  'OUT_OF_RANGE',
+  'UNAVAILABLE',
+  'DATA_LOSS',
+])
+
+/** https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md */
+const codeOfHttpStatus: ReadonlyMap<number, string> = new Map([
+  [400, 'INTERNAL'],
+  [401, 'UNAUTHENTICATED'],
+  [403, 'PERMISSION_DENIED'],
+  [404, 'UNIMPLEMENTED'],
+  [429, 'UNAVAILABLE'],
+  [502, 'UNAVAILABLE'],
+  [503, 'UNAVAILABLE'],
+  [504, 'UNAVAILABLE'],
+])
+
+/** An answer whose `grpc-status`, in trailers or in a trailers-only header block, is not 0. */
+export function answerFromGrpcStatus(block: IncomingHttpHeaders): Answer {
+  const code = codeNames[Number(headerText(block, 'grpc-status'))] ?? 'UNKNOWN'
+  const details = decodeDetails(headerText(block, 'grpc-status-details-bin'))
+  const message = percentDecoded(headerText(block, 'grpc-message')) || details.message
+  const cause = `gRPC ${code}${message === '' ? '' : `: ${printable(message)}`}`
+  const { delayMs } = details
+  const isRetryable = retryableCodes.has(code) || (code === 'RESOURCE_EXHAUSTED' && delayMs !== undefined)
+  return isRetryable ? { kind: 'retry', cause, delayMs } : { kind: 'refused', cause, reason: `grpc_${code}` }
+}
+
+/** An answer that no gRPC server gave: a proxy, or a server of something else. */
+export function answerFromHttpStatus(status: number): Answer {
+  const code = codeOfHttpStatus.get(status) ?? 'UNKNOWN'
+  const cause = `HTTP ${status} without a gRPC status`
+  return retryableCodes.has(code)
+    ? { kind: 'retry', cause, delayMs: undefined }
+    : { kind: 'refused', cause, reason: `grpc_${code}` }
+}
+
+function decodeDetails(base64: string): { message: string; delayMs: number | undefined } {
+  const status = base64 === '' ? undefined : decodeStatus(Buffer.from(base64, 'base64'))
+  if (status === undefined || 'error' in status) return { message: '', delayMs: undefined }
+  const { message, retryDelayMs } = status
+  return {
+    message,
+    delayMs: retryDelayMs === undefined ? undefined : Math.min(retryDelayMs, serverDelayMsMax),
+  }
+}
+
+/** https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md: what is not decodable stays as it is. */
+function percentDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+function headerText(block: IncomingHttpHeaders, name: string): string {
+  const value = block[name]
+  return typeof value === 'string' ? value : ''
+}

@@ -1,0 +1,212 @@
+import * as http2 from 'node:http2'
+import { connect as connectTcp, isIP, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { promisify } from 'node:util'
+import { gunzip, gzip } from 'node:zlib'
+import type { TlsOptions, WorkerConfig } from '../messages.ts'
+import { type Answer, acceptedAnswer, answerBytesMax, describeError, type Transport } from './answer.ts'
+import { answerFromGrpcStatus, answerFromHttpStatus } from './grpc-status.ts'
+
+const compress = promisify(gzip)
+const decompress = promisify(gunzip)
+
+/**
+ * TraceService/Export as a unary gRPC call over node:http2, on one connection that is made anew when it is gone:
+ * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+ */
+export function createGrpcTransport(config: WorkerConfig): Transport {
+  const url = new URL(config.url)
+  const requestHeaders: http2.OutgoingHttpHeaders = {
+    ...config.headers,
+    ':method': 'POST',
+    ':path': '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
+    'content-type': 'application/grpc',
+    te: 'trailers',
+    'grpc-timeout': `${config.timeoutMs}m`,
+    'grpc-accept-encoding': 'identity,gzip',
+    ...(config.compression === 'gzip' ? { 'grpc-encoding': 'gzip' } : {}),
+  }
+  let connection: Connection | undefined
+
+  const connect = (): Connection => {
+    const known = connection
+    if (known !== undefined && !known.isAbandoned && !known.session.closed && !known.session.destroyed)
+      return known
+    // After GOAWAY: the calls on it may end, it takes no others.
+    if (known !== undefined) abandon(known)
+    const socket = openSocket(url, config.tls)
+    const session = http2.connect(url.origin, { createConnection: () => socket })
+    // The calls on this session report the error, each for itself.
+    session.on('error', () => {})
+    connection = { session, socket, callCount: 0, isAbandoned: false }
+    return connection
+  }
+
+  return {
+    async send(request) {
+      try {
+        const isCompressed = config.compression === 'gzip'
+        const body = isCompressed ? await compress(request, { level: 1 }) : request
+        const frame = messageFrame(body, { isCompressed })
+        const { timeoutMs } = config
+        return await answerFromCall(
+          await callOn(connect(), { headers: requestHeaders, frame, body, timeoutMs }),
+        )
+      } catch (error) {
+        return noAnswer(error)
+      }
+    },
+    close() {
+      if (connection !== undefined) destroy(connection)
+    },
+  }
+}
+
+interface Connection {
+  readonly session: http2.ClientHttp2Session
+  readonly socket: Socket
+  callCount: number
+  /** No new calls; destroyed by the last one that ends. */
+  isAbandoned: boolean
+}
+
+/** A connection on which a call got no answer may be dead without knowing it: the next call opens another one. */
+async function callOn(connection: Connection, options: CallOptions): Promise<CallOutcome> {
+  connection.callCount++
+  try {
+    const outcome = await call(connection.session, options)
+    if (outcome.isTimeout) connection.isAbandoned = true
+    return outcome
+  } finally {
+    connection.callCount--
+    if (connection.isAbandoned) abandon(connection)
+  }
+}
+
+function abandon(connection: Connection): void {
+  connection.isAbandoned = true
+  if (connection.callCount === 0) destroy(connection)
+}
+
+/** The socket too: a session that is closed only half-closes it, and waits for a peer that may never say anything. */
+function destroy({ session, socket }: Connection): void {
+  session.destroy()
+  socket.destroy()
+}
+
+function openSocket(url: URL, tls: TlsOptions): Socket {
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  if (url.protocol === 'http:') return connectTcp({ host, port: Number(url.port || 80) })
+  const port = Number(url.port || 443)
+  const servername = isIP(host) === 0 ? { servername: host } : {}
+  return connectTls({ ...tls, ...servername, host, port, ALPNProtocols: ['h2'] })
+}
+
+interface CallOptions {
+  readonly headers: http2.OutgoingHttpHeaders
+  readonly frame: Uint8Array
+  readonly body: Uint8Array
+  readonly timeoutMs: number
+}
+
+interface CallOutcome {
+  headers: http2.IncomingHttpHeaders & http2.IncomingHttpStatusHeader
+  trailers: http2.IncomingHttpHeaders
+  message: Buffer
+  error: unknown
+  isTimeout: boolean
+  isTooLarge: boolean
+}
+
+/** One call, resolved when its stream is closed; what came until then is in the outcome. */
+function call(session: http2.ClientHttp2Session, options: CallOptions): Promise<CallOutcome> {
+  return new Promise((resolve) => {
+    const outcome: CallOutcome = {
+      headers: {},
+      trailers: {},
+      message: Buffer.alloc(0),
+      error: undefined,
+      isTimeout: false,
+      isTooLarge: false,
+    }
+    const parts: Buffer[] = []
+    let sizeBytes = 0
+    const stream = session.request(options.headers)
+    const deadline = setTimeout(() => {
+      outcome.isTimeout = true
+      outcome.error = new Error(`no complete answer within ${options.timeoutMs} ms`)
+      resolve(outcome)
+      stream.close(http2.constants.NGHTTP2_CANCEL)
+    }, options.timeoutMs)
+    stream.on('response', (headers) => {
+      outcome.headers = headers
+    })
+    stream.on('trailers', (trailers) => {
+      outcome.trailers = trailers
+    })
+    stream.on('data', (part: Buffer) => {
+      sizeBytes += part.length
+      if (sizeBytes <= answerBytesMax) parts.push(part)
+      else {
+        outcome.isTooLarge = true
+        stream.close(http2.constants.NGHTTP2_CANCEL)
+      }
+    })
+    stream.on('error', (error: Error) => {
+      outcome.error ??= error.cause ?? error
+    })
+    stream.on('close', () => {
+      clearTimeout(deadline)
+      outcome.message = Buffer.concat(parts)
+      resolve(outcome)
+    })
+    stream.write(options.frame)
+    stream.end(options.body)
+  })
+}
+
+/** The collector's status counts whenever it came, also when the stream was reset after it. */
+async function answerFromCall(outcome: CallOutcome): Promise<Answer> {
+  const { headers, trailers, message } = outcome
+  if (outcome.isTooLarge)
+    return {
+      kind: 'refused',
+      reason: 'answer_too_large',
+      cause: `an answer of more than ${answerBytesMax} bytes`,
+    }
+  const block = 'grpc-status' in trailers ? trailers : headers
+  if ('grpc-status' in block)
+    return block['grpc-status'] === '0'
+      ? acceptedAnswer(await messageOfFrame(message), 'application/grpc')
+      : answerFromGrpcStatus(block)
+  if (outcome.isTimeout || outcome.error !== undefined) return noAnswer(outcome.error)
+  const status = headers[':status']
+  if (status !== undefined && status !== 200) return answerFromHttpStatus(status)
+  return noAnswer(new Error('the stream ended without a gRPC status'))
+}
+
+/** Flag and length in front of the message. */
+function messageFrame(body: Uint8Array, { isCompressed }: { isCompressed: boolean }): Uint8Array {
+  const frame = new Uint8Array(5)
+  frame[0] = isCompressed ? 1 : 0
+  new DataView(frame.buffer).setUint32(1, body.length)
+  return frame
+}
+
+/** Never fails: the call has succeeded already. What is no frame is given on as it is, so that its decoding fails and is told. */
+async function messageOfFrame(bytes: Buffer): Promise<Uint8Array> {
+  if (bytes.length < 5 || bytes.readUInt32BE(1) !== bytes.length - 5) return bytes
+  const message = bytes.subarray(5)
+  if (bytes[0] === 0) return message
+  try {
+    return await decompress(message, { maxOutputLength: answerBytesMax })
+  } catch {
+    return bytes
+  }
+}
+
+function noAnswer(error: unknown): Answer {
+  const isOtherProtocol = error instanceof Error && 'code' in error && error.code === 'ERR_HTTP2_ERROR'
+  const hint = isOtherProtocol ? ' (does this port speak gRPC?)' : ''
+  return { kind: 'retry', cause: describeError(error) + hint, delayMs: undefined }
+}
