@@ -1,3 +1,49 @@
+export type { Decoded, DecodeError, DecodeLimits } from './decode.ts'
+export { decodeLogsJson, encodeLogsJson } from './logs-json.ts'
+export { decodeLogs, encodeLogs } from './logs-protobuf.ts'
+export type {
+  DecodedBuckets,
+  DecodedDataPoint,
+  DecodedExemplar,
+  DecodedExponentialHistogramDataPoint,
+  DecodedHistogramDataPoint,
+  DecodedMetric,
+  DecodedMetricData,
+  DecodedNumberDataPoint,
+  DecodedQuantile,
+  DecodedResourceMetrics,
+  DecodedScopeMetrics,
+  DecodedSummaryDataPoint,
+  MetricsData,
+} from './metrics-model.ts'
+export { decodeMetrics } from './metrics-protobuf.ts'
+export type {
+  DecodedEvent,
+  DecodedKeyValue,
+  DecodedKeyValueList,
+  DecodedLink,
+  DecodedLogRecord,
+  DecodedResource,
+  DecodedResourceLogs,
+  DecodedResourceSpans,
+  DecodedScope,
+  DecodedScopeLogs,
+  DecodedScopeSpans,
+  DecodedSpan,
+  DecodedSpanStatus,
+  DecodedValue,
+  LogsData,
+  TracesData,
+} from './model.ts'
+export {
+  decodeExportTraceResponse,
+  decodeStatus,
+  type ExportTraceResponse,
+  encodeExportTraceResponse,
+  encodeStatus,
+  type PartialSuccess,
+  type RpcStatus,
+} from './responses.ts'
 export { type AddSpanResult, SpanChunkEncoder, type SpanChunkEncoderOptions } from './span-chunk-encoder.ts'
 export type {
   AttributeBlock,
@@ -8,3 +54,5 @@ export type {
   ScopeRecord,
   SpanRecord,
 } from './span-record.ts'
+export { decodeTracesJson, encodeTracesJson } from './traces-json.ts'
+export { decodeTraces, encodeTraces } from './traces-protobuf.ts'

@@ -6,7 +6,7 @@ import type {
   ScopeRecord,
   SpanRecord,
 } from './span-record.ts'
-import { noRoom, padded4, WireWriter } from './wire-writer.ts'
+import { encodeMessage, noRoom, padded4, WireWriter } from './wire-writer.ts'
 
 export interface SpanChunkEncoderOptions {
   /** The resource's attributes; entries whose value is undefined are left out. */
@@ -265,7 +265,7 @@ export class SpanChunkEncoder {
 
   /** The ScopeSpans field up to its first span. The schema URL may stand before the spans: protobuf fields have no order. */
   #encodeScope(scope: ScopeRecord): Uint8Array {
-    const encoded = grown((writer) => {
+    const encoded = encodeMessage((writer) => {
       const scopeAt = writer.open(5, 0x0a)
       let p = scopeAt
       if (scope.name !== '') p = writer.string(p, 0x0a, scope.name)
@@ -290,7 +290,7 @@ function encodeHeader(
 ): Uint8Array {
   const flat: (string | AttributeValue)[] = []
   for (const [key, value] of Object.entries(resource)) if (value !== undefined) flat.push(key, value)
-  const header = grown((writer) => {
+  const header = encodeMessage((writer) => {
     const resourceAt = writer.open(5, 0x0a)
     const p = writer.close(resourceAt, writer.attributes(resourceAt, 0x0a, flat))
     return schemaUrl === '' ? p : writer.string(p, 0x1a, schemaUrl)
@@ -300,23 +300,11 @@ function encodeHeader(
 }
 
 function encodedBlock(block: AttributeBlock): Uint8Array {
-  block.encoded ??= grown((writer) => writer.attributes(0, 0x4a, block.entries))
+  block.encoded ??= encodeMessage((writer) => writer.attributes(0, 0x4a, block.entries))
   return block.encoded
 }
 
-/** Runs `write` in ever larger buffers until there is room, and copies what it wrote. */
-function grown(write: (writer: WireWriter) => number): Uint8Array {
-  for (let sizeBytes = 1024; ; sizeBytes *= 4) {
-    const writer = new WireWriter(new Uint8Array(sizeBytes))
-    try {
-      return writer.bytes.slice(0, write(writer))
-    } catch (error) {
-      if (error !== noRoom || sizeBytes > growSizeBytesMax) throw error
-    }
-  }
-}
-
-const growSizeBytesMax = 64 * 1024 * 1024
+const chunkSizeBytesLimit = 64 * 1024 * 1024
 
 function word(bytes: Uint8Array, at: number, value: number): number {
   bytes[at] = value >>> 24
@@ -353,6 +341,6 @@ function hexId(bytes: Uint8Array, at: number, tag: number, hex: string, sizeByte
 }
 
 function sizeOption(name: string, value: number): number {
-  if (Number.isInteger(value) && value >= 1024 && value <= growSizeBytesMax) return value
-  throw new RangeError(`${name} is ${value}; allowed: an integer from 1024 to ${growSizeBytesMax}`)
+  if (Number.isInteger(value) && value >= 1024 && value <= chunkSizeBytesLimit) return value
+  throw new RangeError(`${name} is ${value}; allowed: an integer from 1024 to ${chunkSizeBytesLimit}`)
 }

@@ -185,7 +185,7 @@ export class WireWriter {
     if (typeof value === 'number') {
       if (Number.isSafeInteger(value)) {
         bytes[at] = 0x18
-        return value >= 0 ? varint(bytes, at + 1, value) : negativeVarint(bytes, at + 1, value)
+        return value >= 0 ? varint(bytes, at + 1, value) : int64Varint(bytes, at + 1, BigInt(value))
       }
       bytes[at] = 0x21
       return double(bytes, at + 1, value)
@@ -220,6 +220,21 @@ export class WireWriter {
     return encoded
   }
 }
+
+/** Runs `write` in ever larger buffers until there is room; the message is what it wrote. */
+export function encodeMessage(write: (writer: WireWriter) => number): Uint8Array {
+  for (let sizeBytes = 1024; ; sizeBytes *= 4) {
+    const writer = new WireWriter(new Uint8Array(sizeBytes))
+    try {
+      return writer.bytes.slice(0, write(writer))
+    } catch (error) {
+      if (error !== noRoom || sizeBytes >= messageSizeBytesMax) throw error
+    }
+  }
+}
+
+/** Nested lengths have four bytes of seven bits. */
+const messageSizeBytesMax = 256 * 1024 * 1024
 
 /** Thrown by WireWriter when the buffer has no room. Shared, so it says nothing about the place. */
 export const noRoom: Error = new Error('no room in the buffer')
@@ -262,9 +277,9 @@ export function varintSize(value: number): number {
   return size
 }
 
-/** Two's complement in 64 bits: always ten bytes. `value` is a negative safe integer. */
-export function negativeVarint(bytes: Uint8Array, at: number, value: number): number {
-  let rest = BigInt.asUintN(64, BigInt(value))
+/** Two's complement in 64 bits: ten bytes when negative. */
+export function int64Varint(bytes: Uint8Array, at: number, value: bigint): number {
+  let rest = BigInt.asUintN(64, value)
   let p = at
   for (; rest > 127n; rest >>= 7n) bytes[p++] = Number(rest & 127n) | 128
   bytes[p] = Number(rest)

@@ -1,0 +1,129 @@
+/**
+ * Decoded OTLP as plain data, close to OTLP/JSON: ids in lower-case hex, times and 64-bit counts as bigint, enumerations
+ * as their numbers, and every field present (empty or 0 where the sender left it out, as protobuf does).
+ */
+
+/**
+ * An attribute's value. An int64 is a number where a number holds it exactly and a bigint beyond; a number that is an
+ * integer is written as an int64 again, so the value survives a round trip and the distinction of 1 and 1.0 does not.
+ * null: an AnyValue with nothing in it.
+ */
+export type DecodedValue =
+  | string
+  | number
+  | bigint
+  | boolean
+  | null
+  | Uint8Array
+  | readonly DecodedValue[]
+  | DecodedKeyValueList
+
+/** An AnyValue of type kvlist. */
+export interface DecodedKeyValueList {
+  readonly entries: readonly DecodedKeyValue[]
+}
+
+export interface DecodedKeyValue {
+  readonly key: string
+  readonly value: DecodedValue
+}
+
+export interface DecodedResource {
+  readonly attributes: readonly DecodedKeyValue[]
+  readonly droppedAttributesCount: number
+}
+
+export interface DecodedScope {
+  readonly name: string
+  readonly version: string
+  readonly attributes: readonly DecodedKeyValue[]
+  readonly droppedAttributesCount: number
+}
+
+export interface TracesData {
+  readonly resourceSpans: readonly DecodedResourceSpans[]
+}
+
+export interface DecodedResourceSpans {
+  readonly resource: DecodedResource
+  readonly schemaUrl: string
+  readonly scopeSpans: readonly DecodedScopeSpans[]
+}
+
+export interface DecodedScopeSpans {
+  readonly scope: DecodedScope
+  readonly schemaUrl: string
+  readonly spans: readonly DecodedSpan[]
+}
+
+/** Ids of a wrong length are empty, which a receiver has to refuse; an all-zero parent id is empty too: a root. */
+export interface DecodedSpan {
+  readonly traceId: string
+  readonly spanId: string
+  readonly parentSpanId: string
+  readonly traceState: string
+  /** Low byte: W3C trace flags; bit 8: bit 9 is known; bit 9: the parent is remote. */
+  readonly flags: number
+  readonly name: string
+  readonly kind: number
+  readonly startTimeUnixNano: bigint
+  readonly endTimeUnixNano: bigint
+  readonly attributes: readonly DecodedKeyValue[]
+  readonly droppedAttributesCount: number
+  readonly events: readonly DecodedEvent[]
+  readonly droppedEventsCount: number
+  readonly links: readonly DecodedLink[]
+  readonly droppedLinksCount: number
+  readonly status: DecodedSpanStatus
+}
+
+export interface DecodedSpanStatus {
+  readonly code: number
+  readonly message: string
+}
+
+export interface DecodedEvent {
+  readonly timeUnixNano: bigint
+  readonly name: string
+  readonly attributes: readonly DecodedKeyValue[]
+  readonly droppedAttributesCount: number
+}
+
+export interface DecodedLink {
+  readonly traceId: string
+  readonly spanId: string
+  readonly traceState: string
+  readonly flags: number
+  readonly attributes: readonly DecodedKeyValue[]
+  readonly droppedAttributesCount: number
+}
+
+export interface LogsData {
+  readonly resourceLogs: readonly DecodedResourceLogs[]
+}
+
+export interface DecodedResourceLogs {
+  readonly resource: DecodedResource
+  readonly schemaUrl: string
+  readonly scopeLogs: readonly DecodedScopeLogs[]
+}
+
+export interface DecodedScopeLogs {
+  readonly scope: DecodedScope
+  readonly schemaUrl: string
+  readonly logRecords: readonly DecodedLogRecord[]
+}
+
+export interface DecodedLogRecord {
+  readonly timeUnixNano: bigint
+  readonly observedTimeUnixNano: bigint
+  readonly severityNumber: number
+  readonly severityText: string
+  readonly body: DecodedValue
+  readonly attributes: readonly DecodedKeyValue[]
+  readonly droppedAttributesCount: number
+  readonly flags: number
+  readonly traceId: string
+  readonly spanId: string
+  readonly eventName: string
+}
