@@ -1,0 +1,43 @@
+import type { TextMapGetter, TextMapSetter } from '@opentelemetry/api'
+
+/** Node's `rawHeaders`: name, value, name, value. */
+export type RawHeaders = readonly string[]
+
+/**
+ * Reads a header of a raw list without building `request.headers`. Lengths select the candidates, so most names are
+ * refused by one comparison. Repeated headers are joined by a comma, as RFC 9110 5.3 allows for lists; a repeated
+ * traceparent thereby becomes invalid, as https://www.w3.org/TR/trace-context-2/#traceparent-header asks for.
+ */
+export function rawHeader(headers: RawHeaders, lowerCaseName: string): string | undefined {
+  let found: string | undefined
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = headers[i]
+    if (name === undefined || name.length !== lowerCaseName.length) continue
+    if (name !== lowerCaseName && name.toLowerCase() !== lowerCaseName) continue
+    const value = headers[i + 1]
+    found = found === undefined ? value : `${found},${value}`
+  }
+  return found
+}
+
+export const rawHeadersGetter: TextMapGetter<RawHeaders> = {
+  get: (headers, key) => rawHeader(headers, key.toLowerCase()),
+  keys: (headers) => headers.filter((_, index) => index % 2 === 0),
+}
+
+/** What a carrier of outgoing headers must offer; ClientRequest and Headers are both given this face. */
+export interface HeaderWriter {
+  setHeader(name: string, value: string): unknown
+}
+
+export const headerSetter: TextMapSetter<HeaderWriter> = {
+  set: (carrier, key, value) => {
+    carrier.setHeader(key, value)
+  },
+}
+
+export const fetchHeadersSetter: TextMapSetter<Headers> = {
+  set: (carrier, key, value) => {
+    carrier.set(key, value)
+  },
+}

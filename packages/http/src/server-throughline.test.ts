@@ -1,0 +1,4 @@
+import { registerThroughline } from './testing/provider.test.kit.ts'
+import { serverContract } from './testing/server.test.kit.ts'
+
+serverContract(registerThroughline())

@@ -1,0 +1,66 @@
+import { once } from 'node:events'
+import http, { type RequestListener, type Server } from 'node:http'
+import net, { type AddressInfo, type Socket } from 'node:net'
+import type { TestContext } from 'node:test'
+
+/** A listening server that is closed, with its connections, when the test ends. */
+export async function listen(t: TestContext, server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return portOf(server)
+}
+
+export function portOf(server: net.Server): number {
+  return (server.address() as AddressInfo).port
+}
+
+export async function serve(t: TestContext, handler: RequestListener): Promise<number> {
+  return listen(t, http.createServer(handler))
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: http.IncomingHttpHeaders
+  readonly body: string
+}
+
+/** One request over node:http on a connection of its own. */
+export async function request(
+  port: number,
+  options: http.RequestOptions & { readonly body?: string } = {},
+): Promise<Answer> {
+  const { body, ...rest } = options
+  const sent = http.request({ host: '127.0.0.1', port, agent: false, ...rest })
+  sent.end(body)
+  const [response] = (await once(sent, 'response')) as [http.IncomingMessage]
+  let text = ''
+  for await (const chunk of response) text += String(chunk)
+  return { status: response.statusCode ?? 0, headers: response.headers, body: text }
+}
+
+/** A bare connection, for what an HTTP client would not send. */
+export async function connect(t: TestContext, port: number): Promise<Socket> {
+  const socket = net.connect(port, '127.0.0.1')
+  await once(socket, 'connect')
+  t.after(() => socket.destroy())
+  return socket
+}
+
+/** Reads until `text` has passed. Returns everything read. */
+export async function readUntil(socket: Socket, text: string): Promise<string> {
+  let all = ''
+  while (!all.includes(text)) {
+    const [chunk] = (await once(socket, 'data')) as [Buffer]
+    all += chunk.toString('latin1')
+  }
+  return all
+}
+
+/** A hook that fails. */
+export function throwing(): never {
+  throw new Error('hook')
+}
