@@ -164,9 +164,10 @@ const agent = z
       .prefault({}),
     queue_group: text('job-agents'),
     hostname: text(''),
+    machine_id: text(''),
     max_jobs: integer(10, { min: 1, max: 10_000 }),
     labels: map(),
-    facts: z.object({ interval: duration('60s') }).prefault({}),
+    facts: z.object({ interval: duration('60s'), custom: map() }).prefault({}),
     conditions: z
       .object({
         memory_pressure_threshold: decimal(90, { min: 0, max: 100 }),

@@ -108,9 +108,11 @@ export interface AgentConfig {
   readonly queue_group: string
   /** '' means the name of the machine. */
   readonly hostname: string
+  /** '' means that of the machine; for containers that share their image's. */
+  readonly machine_id: string
   readonly max_jobs: number
   readonly labels: Readonly<Record<string, string>>
-  readonly facts: { readonly interval: number }
+  readonly facts: { readonly interval: number; readonly custom: Readonly<Record<string, string>> }
   readonly conditions: {
     readonly memory_pressure_threshold: number
     readonly high_load_multiplier: number

@@ -19,6 +19,8 @@ export interface SubComponent {
 export interface AgentInfo {
   readonly machine_id: string
   readonly hostname: string
+  /** Of the worker's process. */
+  readonly instance: string
   readonly status: 'Ready' | 'NotReady'
   readonly state: AgentStateName
   readonly labels: Readonly<Record<string, string>>
