@@ -1,0 +1,43 @@
+import { ConfigError, loadConfig, requireKeys } from '../../config/index.ts'
+import { createLogger } from '../../logger.ts'
+import type { Launch } from '../../process/index.ts'
+import { version } from '../../version.ts'
+import type { Streams } from '../streams.ts'
+import type { Invocation } from '../tree.ts'
+
+export type ProcessCommand = 'all' | 'nats' | 'api' | 'worker'
+
+const signingKey = 'controller.api.security.signing_key'
+
+/** Configuration keys that must not be empty. */
+const needs: Readonly<Record<ProcessCommand, readonly string[]>> = {
+  all: [signingKey],
+  nats: [],
+  api: [signingKey],
+  worker: [],
+}
+
+/** Runs a long-lived part of OSAPI until it is told to stop. */
+export async function startProcess(
+  name: ProcessCommand,
+  { invocation, streams }: { readonly invocation: Invocation; readonly streams: Streams },
+): Promise<number> {
+  const { flags, settings } = invocation
+  const json = flags.isOn('json')
+  const early = createLogger({ json, write: streams.err })
+  try {
+    const { config, warnings } = loadConfig({ file: flags.required('osapi-file'), env: process.env, flags: settings })
+    const logger = createLogger({ json, debug: config.debug, write: streams.err })
+    for (const warning of warnings) logger.warn(warning)
+    requireKeys(config, needs[name])
+    return await launch(name, { config, logger, version, json })
+  } catch (error) {
+    if (error instanceof ConfigError) early.fatal(error.message)
+    else early.fatal({ error }, `failed to start ${name}`)
+    return 1
+  }
+}
+
+async function launch(_name: ProcessCommand, _launch: Launch): Promise<number> {
+  throw new Error('not here yet')
+}
