@@ -31,10 +31,13 @@ export type ClientCommand = (session: ClientSession) => Promise<number>
 /** Runs a command of the API's client: its module is loaded only now. */
 export function clientRun(streams: Streams, load: () => Promise<ClientCommand>): Run {
   return async (invocation) =>
-    await runTraced({ invocation, streams, needs: ['controller.client.security.bearer_token'] }, async (run) => {
-      const command = await load()
-      return await withApiErrors(run, async () => await command(sessionOf(run)))
-    })
+    await runTraced(
+      { invocation, streams, needs: ['controller.client.security.bearer_token'] },
+      async (run) => {
+        const command = await load()
+        return await withApiErrors(run, async () => await command(sessionOf(run)))
+      },
+    )
 }
 
 function sessionOf(run: TracedRun): ClientSession {
@@ -64,7 +67,10 @@ function apiOf({ config, logger, signal, span, noteTraceId }: TracedRun): OsapiC
     signal,
     onResponse: (response) => {
       const { method, status, durationMs } = response
-      logger.debug({ method, url: response.url, status, duration: `${durationMs.toFixed(3)}ms` }, 'http response')
+      logger.debug(
+        { method, url: response.url, status, duration: `${durationMs.toFixed(3)}ms` },
+        'http response',
+      )
       if (!isTraced(span) && response.traceId !== undefined) noteTraceId(response.traceId)
     },
   })

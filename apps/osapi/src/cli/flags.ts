@@ -25,7 +25,7 @@ export function flagsOf(command: Command): Flags {
   }
   const text = (name: string): string | undefined => {
     const found = value(name)
-    return found === undefined ? undefined : String(found)
+    return typeof found === 'string' || typeof found === 'number' ? String(found) : undefined
   }
   const required = (name: string): string => {
     const found = text(name)

@@ -1,9 +1,9 @@
 /** Where a command's data and messages go; replaced in tests. */
 export interface Streams {
   /** Data. */
-  out(text: string): void
+  readonly out: (text: string) => void
   /** Logs and progress. */
-  err(text: string): void
+  readonly err: (text: string) => void
   readonly isOutTerminal: boolean
   readonly isErrTerminal: boolean
 }
@@ -12,7 +12,7 @@ export function processStreams(): Streams {
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
-    isOutTerminal: process.stdout.isTTY === true,
-    isErrTerminal: process.stderr.isTTY === true,
+    isOutTerminal: process.stdout.isTTY,
+    isErrTerminal: process.stderr.isTTY,
   }
 }

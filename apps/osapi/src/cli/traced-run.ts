@@ -19,9 +19,9 @@ export interface TracedRun {
   readonly isJson: boolean
   readonly signal: AbortSignal
   /** Marks the root span as failed. */
-  fail(error: Error): void
+  readonly fail: (error: Error) => void
   /** The trace that the server made, for a command that makes none itself. */
-  noteTraceId(traceId: string): void
+  readonly noteTraceId: (traceId: string) => void
 }
 
 export interface RunNeeds {
@@ -62,7 +62,11 @@ export async function runTraced(given: RunNeeds, body: (run: TracedRun) => Promi
 function configOf({ invocation, needs }: RunNeeds, logger: Logger): Config | undefined {
   const { flags, settings } = invocation
   try {
-    const { config, warnings } = loadConfig({ file: flags.required('osapi-file'), env: process.env, flags: settings })
+    const { config, warnings } = loadConfig({
+      file: flags.required('osapi-file'),
+      env: process.env,
+      flags: settings,
+    })
     for (const warning of warnings) logger.warn(warning)
     requireKeys(config, needs)
     return config
@@ -82,29 +86,34 @@ async function inRootSpan(
   const tracer = trace.getTracer('osapi-cli')
   const attributes = { 'cli.command': invocation.path }
   const parent = extractFromEnvironment(process.env)
-  return await tracer.startActiveSpan(invocation.path, { kind: SpanKind.INTERNAL, attributes }, parent, async (span) => {
-    let traceId = isSpanContextValid(span.spanContext()) ? span.spanContext().traceId : undefined
-    const run: TracedRun = {
-      ...parts,
-      span,
-      fail: (error) => failSpan(span, error),
-      noteTraceId: (id) => {
-        traceId ??= id
-      },
-    }
-    let code = 1
-    try {
-      code = await body(run)
-    } catch (error) {
-      code = interrupt.exitCode ?? 1
-      if (interrupt.exitCode === undefined) logger.error({ error: messageOf(error) }, 'unexpected error')
-      failSpan(span, error instanceof Error ? error : new Error(String(error)))
-    }
-    if (config.debug && traceId !== undefined) streams.err(`Trace ID: ${traceId}\n`)
-    span.setAttribute('process.exit.code', code)
-    span.end()
-    return code
-  })
+  return await tracer.startActiveSpan(
+    invocation.path,
+    { kind: SpanKind.INTERNAL, attributes },
+    parent,
+    async (span) => {
+      let traceId = isSpanContextValid(span.spanContext()) ? span.spanContext().traceId : undefined
+      const run: TracedRun = {
+        ...parts,
+        span,
+        fail: (error) => failSpan(span, error),
+        noteTraceId: (id) => {
+          traceId ??= id
+        },
+      }
+      let code = 1
+      try {
+        code = await body(run)
+      } catch (error) {
+        code = interrupt.exitCode ?? 1
+        if (interrupt.exitCode === undefined) logger.error({ error: messageOf(error) }, 'unexpected error')
+        failSpan(span, error instanceof Error ? error : new Error(String(error)))
+      }
+      if (config.debug && traceId !== undefined) streams.err(`Trace ID: ${traceId}\n`)
+      span.setAttribute('process.exit.code', code)
+      span.end()
+      return code
+    },
+  )
 }
 
 function failSpan(span: Span, error: Error): void {

@@ -1,4 +1,4 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { Command, type CommanderError, InvalidArgumentError } from 'commander'
 import { type Flags, flagsOf } from './flags.ts'
 
 export interface FlagSpec {
@@ -52,7 +52,11 @@ export interface Group {
 /** `finish` gets the exit code of the command that ran. */
 export function rootGroup(
   name: string,
-  options: { readonly description: string; readonly shared: readonly FlagSpec[]; readonly finish: (code: number) => void },
+  options: {
+    readonly description: string
+    readonly shared: readonly FlagSpec[]
+    readonly finish: (code: number) => void
+  },
 ): Group {
   const command = new Command(name).description(options.description)
   return groupOf(prepared(command, options.shared), options.shared, options.finish)
@@ -74,7 +78,9 @@ function groupOf(command: Command, shared: readonly FlagSpec[], finish: (code: n
       return groupOf(prepared(child, inherited), inherited, finish)
     },
     leaf: (name, spec, run) => {
-      const child = command.command(name, spec.isDefault ? { isDefault: true } : {}).description(spec.description)
+      const child = command
+        .command(name, spec.isDefault ? { isDefault: true } : {})
+        .description(spec.description)
       const flags = [...(spec.flags ?? []), ...shared]
       prepared(child, flags).action(async () => {
         const path = pathOf(spec.isDefault ? command : child)
@@ -116,7 +122,8 @@ function usageErrorOf(error: CommanderError, command: Command): Error {
 
 function refuseArguments(command: Command, path: string = pathOf(command)): void {
   const [first] = command.args
-  if (first !== undefined) throw new UsageError(`unknown command "${first}" for "${path}"`, command.helpInformation())
+  if (first !== undefined)
+    throw new UsageError(`unknown command "${first}" for "${path}"`, command.helpInformation())
 }
 
 function requireFlags(command: Command, specs: readonly FlagSpec[], flags: Flags): void {
@@ -158,6 +165,7 @@ function unquoted(item: string): string {
 
 export function parseNumber(text: string): number {
   const value = Number(text)
-  if (text.trim() === '' || !Number.isSafeInteger(value)) throw new InvalidArgumentError('It must be an integer.')
+  if (text.trim() === '' || !Number.isSafeInteger(value))
+    throw new InvalidArgumentError('It must be an integer.')
   return value
 }

@@ -1,4 +1,9 @@
-import { type ClientRequest, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http'
+import {
+  type ClientRequest,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http'
 
 // The slowest answer is a command of 300 seconds, and what the job system needs around it.
 const timeoutMsDefault = 330_000
@@ -59,7 +64,7 @@ export type HttpClient = <Body>(request: ApiRequest) => Promise<Answer<Body>>
  */
 export function createHttpClient(options: HttpClientOptions): HttpClient {
   const base = baseOf(options.baseUrl)
-  return async <Body>(request: ApiRequest) => {
+  return async (request) => {
     const url = new URL(`${base.pathname.replace(/\/$/u, '')}/api${request.path}`, base)
     for (const [name, value] of Object.entries(request.query ?? {})) {
       if (value !== undefined) url.searchParams.set(name, String(value))
@@ -68,10 +73,16 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     const response = await exchange(url, request, options)
     const { status, text } = response
     const durationMs = performance.now() - startedAt
-    options.onResponse?.({ method: request.method, url: url.href, status, durationMs, traceId: response.traceId })
+    options.onResponse?.({
+      method: request.method,
+      url: url.href,
+      status,
+      durationMs,
+      traceId: response.traceId,
+    })
     const isAccepted = (status >= 200 && status < 300) || request.accepted?.includes(status) === true
     if (!isAccepted) throw new ApiError(status, errorText(status, text))
-    return { status, text, body: (request.isText || text === '' ? text : parseBody(url, text)) as Body }
+    return { status, text, body: (request.isText || text === '' ? text : parseBody(url, text)) as never }
   }
 }
 
@@ -97,7 +108,10 @@ async function exchange(
       authorization: `Bearer ${options.token}`,
       accept: request.isText ? 'text/plain' : 'application/json',
       'user-agent': 'osapi-cli',
-      ...(body !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+      ...(body !== undefined && {
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(body),
+      }),
     },
   })
   const response = await responseOf(sent, body)

@@ -80,12 +80,18 @@ export function createOsapiClient(options: HttpClientOptions): OsapiClient {
   return {
     node: (target) => nodeClient(call, `/node/${encodeURIComponent(target)}`),
     job: {
-      add: (operation, target) => call({ method: 'POST', path: '/job', body: { operation, target_hostname: target } }),
-      list: ({ status, limit, offset }) => call({ method: 'GET', path: '/job', query: { status, limit, offset } }),
+      add: (operation, target) =>
+        call({ method: 'POST', path: '/job', body: { operation, target_hostname: target } }),
+      list: ({ status, limit, offset }) =>
+        call({ method: 'GET', path: '/job', query: { status, limit, offset } }),
       get: (id) => call({ method: 'GET', path: `/job/${encodeURIComponent(id)}` }),
       delete: (id) => call({ method: 'DELETE', path: `/job/${encodeURIComponent(id)}` }),
       retry: (id, target) =>
-        call({ method: 'POST', path: `/job/${encodeURIComponent(id)}/retry`, body: { target_hostname: target } }),
+        call({
+          method: 'POST',
+          path: `/job/${encodeURIComponent(id)}/retry`,
+          body: { target_hostname: target },
+        }),
       status: () => call({ method: 'GET', path: '/job/status' }),
     },
     agent: {

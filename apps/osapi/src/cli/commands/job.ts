@@ -65,7 +65,11 @@ function readOperation({ flags }: ClientSession): unknown {
 
 export const list: ClientCommand = async (session) => {
   const { flags, isJson, streams } = session
-  const filter = { status: flags.text('status'), limit: flags.number('limit'), offset: flags.number('offset') }
+  const filter = {
+    status: flags.text('status'),
+    limit: flags.number('limit'),
+    offset: flags.number('offset'),
+  }
   const answer = await session.api.job.list(filter)
   if (isJson) streams.out(`${JSON.stringify(views.jobListJson(answer.body, filter))}\n`)
   else session.show(answer, () => views.jobListLines(answer.body, filter))

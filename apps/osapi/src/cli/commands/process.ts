@@ -26,7 +26,11 @@ export async function startProcess(
   const json = flags.isOn('json')
   const early = createLogger({ json, write: streams.err })
   try {
-    const { config, warnings } = loadConfig({ file: flags.required('osapi-file'), env: process.env, flags: settings })
+    const { config, warnings } = loadConfig({
+      file: flags.required('osapi-file'),
+      env: process.env,
+      flags: settings,
+    })
     const logger = createLogger({ json, debug: config.debug, write: streams.err })
     for (const warning of warnings) logger.warn(warning)
     requireKeys(config, needs[name])

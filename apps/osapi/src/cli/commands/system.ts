@@ -56,7 +56,10 @@ export const healthStatus: ClientCommand = async (session) => {
 
 export const auditList: ClientCommand = async (session) => {
   const { flags } = session
-  const answer = await session.api.audit.list({ limit: flags.number('limit'), offset: flags.number('offset') })
+  const answer = await session.api.audit.list({
+    limit: flags.number('limit'),
+    offset: flags.number('offset'),
+  })
   session.show(answer, () => auditListLines(answer.body))
   return 0
 }

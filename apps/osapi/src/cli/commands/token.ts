@@ -29,6 +29,8 @@ export async function validate({ config, invocation, streams, isJson }: TracedRu
 
 function tokenOptions(config: Config): { signingKey: string; customRoles: RoleTable } {
   const { signing_key: signingKey, roles } = config.controller.api.security
-  const customRoles = Object.fromEntries(Object.entries(roles).map(([name, role]) => [name, role.permissions]))
+  const customRoles = Object.fromEntries(
+    Object.entries(roles).map(([name, role]) => [name, role.permissions]),
+  )
   return { signingKey, customRoles }
 }
