@@ -1,5 +1,5 @@
 export { LensError, type LensErrorCode } from './errors.ts'
-export { type Lens, type LensOptions, startLens } from './lens.ts'
+export type { Lens, LensOptions } from './lens.ts'
 export type { SpanDetails, TraceListEntry } from './query/query-engine.ts'
 export type {
   EventView,
@@ -12,5 +12,6 @@ export type {
   StatusName,
   TraceView,
 } from './query/trace-view.ts'
+export { startLens } from './start-lens.ts'
 export { type RenderOptions, renderTrace } from './terminal/render-trace.ts'
 export { renderTraces } from './terminal/render-traces.ts'

@@ -36,11 +36,8 @@ export interface Lens {
   stop(): Promise<void>
 }
 
-/**
- * Starts Lens. Rejects with a LensError that says what to change: `invalid-option`, `port-in-use`, `listen-failed`,
- * `store-locked`, `store-unreadable`; nothing stays open then.
- */
-export async function startLens(options: LensOptions = {}): Promise<Lens> {
+/** See start-lens.ts. */
+export async function startLens(options: LensOptions): Promise<Lens> {
   const settings = { ...defaults, ...options }
   assertSettings(settings)
   const store = await openDuckDbStore({ dataDir: settings.dataDir })

@@ -1,3 +1,14 @@
+import {
+  type DecodeError,
+  decodeLogs,
+  decodeLogsJson,
+  decodeTraces,
+  decodeTracesJson,
+  encodeExportTraceResponse,
+  encodeStatus as encodeStatusProtobuf,
+} from '@throughline/otlp'
+import { limits } from '../limits.ts'
+import { convertLogs, convertTraces } from './convert.ts'
 import type { IngestBatch } from './ingest.ts'
 
 export type Signal = 'traces' | 'logs'
@@ -11,20 +22,50 @@ export interface Format {
 /** The codes of google.rpc.Status that Lens uses. */
 export const grpcCode = { invalidArgument: 3, unavailable: 14 } as const
 
-export function decodeRequest(body: Uint8Array, format: Format): IngestBatch | { readonly error: string } {
-  return { error: `decoding ${body.length} bytes of ${format.signal} is not built yet` }
+const decodeLimits = { messageSizeBytesMax: limits.inflatedBytesMax }
+
+export function decodeRequest(
+  body: Uint8Array,
+  { signal, encoding }: Format,
+): IngestBatch | { readonly error: string } {
+  const input = encoding === 'json' ? Buffer.from(body.buffer, body.byteOffset, body.length).toString() : body
+  if (signal === 'traces') {
+    const { value, error } =
+      typeof input === 'string' ? decodeTracesJson(input, decodeLimits) : decodeTraces(input, decodeLimits)
+    return error === undefined ? convertTraces(value) : refusal(error)
+  }
+  const { value, error } =
+    typeof input === 'string' ? decodeLogsJson(input, decodeLimits) : decodeLogs(input, decodeLimits)
+  return error === undefined ? convertLogs(value) : refusal(error)
 }
 
+const refusal = ({ code, message }: DecodeError): { readonly error: string } => ({
+  error: code === 'limit' ? `the request is too large: ${message}` : `the request is not OTLP: ${message}`,
+})
+
+/** Export responses of traces and logs. https://opentelemetry.io/docs/specs/otlp/#partial-success-1 */
 export function encodeResponse(
   outcome: { readonly rejectedCount: number; readonly reason: string },
-  format: Format,
+  { signal, encoding }: Format,
 ): Uint8Array {
-  return new TextEncoder().encode(format.encoding === 'json' ? JSON.stringify(outcome) : '')
+  const { rejectedCount, reason } = outcome
+  if (encoding === 'protobuf')
+    return encodeExportTraceResponse({
+      partialSuccess:
+        rejectedCount === 0 ? undefined : { rejectedSpans: rejectedCount, errorMessage: reason },
+    })
+  const field = signal === 'traces' ? 'rejectedSpans' : 'rejectedLogRecords'
+  // An int64, which is text in JSON.
+  const partialSuccess = { [field]: String(rejectedCount), errorMessage: reason }
+  return utf8(rejectedCount === 0 ? {} : { partialSuccess })
 }
 
 export function encodeStatus(
-  status: { readonly code: number; readonly message: string },
+  { code, message }: { readonly code: number; readonly message: string },
   encoding: Encoding,
 ): Uint8Array {
-  return new TextEncoder().encode(encoding === 'json' ? JSON.stringify(status) : '')
+  if (encoding === 'json') return utf8({ code, message })
+  return encodeStatusProtobuf({ code, message, retryDelayMs: undefined })
 }
+
+const utf8 = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value))

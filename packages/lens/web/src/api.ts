@@ -33,7 +33,7 @@ export async function fetchTraces(filter: ListFilter): Promise<readonly TraceLis
   if (filter.service !== '') query.set('service', filter.service)
   if (filter.errorsOnly) query.set('error', 'true')
   if (filter.minDurationMs !== '') query.set('minDurationMs', filter.minDurationMs)
-  return (await get<{ traces: readonly TraceListEntry[] }>(`/api/traces?${query}`)).traces
+  return (await get<{ traces: readonly TraceListEntry[] }>(`/api/traces?${query.toString()}`)).traces
 }
 
 export async function fetchServices(): Promise<readonly string[]> {

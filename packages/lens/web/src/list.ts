@@ -54,7 +54,7 @@ function filterBar(onChange: () => void): FilterBar {
     if (service.value !== '') next.set('service', service.value)
     if (errors.checked) next.set('error', 'true')
     if (duration.value !== '') next.set('minDurationMs', duration.value)
-    history.replaceState(null, '', next.size > 0 ? `?${next}` : location.pathname)
+    history.replaceState(null, '', next.size > 0 ? `?${next.toString()}` : location.pathname)
     onChange()
   }
   const on = { change }
