@@ -9,7 +9,7 @@ import type {
   TimeInput,
   TraceState,
 } from '@opentelemetry/api'
-import { wordToHex } from './hex.ts'
+import { spanIdHex, traceIdHex } from './hex.ts'
 import { parseTraceState } from './tracestate.ts'
 import type { IdWords } from './words.ts'
 
@@ -70,16 +70,6 @@ export abstract class IdentifiedSpan implements Span, SpanIdentity {
   abstract end(endTime?: TimeInput): void
   abstract isRecording(): boolean
   abstract recordException(exception: Exception, time?: TimeInput): void
-}
-
-/** 32 lower-case hex characters. */
-export function traceIdHex(ids: Readonly<IdWords>): string {
-  return wordToHex(ids.traceId0) + wordToHex(ids.traceId1) + wordToHex(ids.traceId2) + wordToHex(ids.traceId3)
-}
-
-/** 16 lower-case hex characters. */
-export function spanIdHex(ids: Pick<IdWords, 'spanId0' | 'spanId1'>): string {
-  return wordToHex(ids.spanId0) + wordToHex(ids.spanId1)
 }
 
 function makeSpanContext(span: SpanIdentity): SpanContext {

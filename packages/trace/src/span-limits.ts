@@ -16,6 +16,9 @@ export interface SpanLimits {
   readonly attributePerLinkCountLimit?: number
 }
 
+/** More than V8 lets a string or an array have, and still a small integer, which compares faster than Infinity. */
+const noLimit = 2 ** 30 - 1
+
 /** Limits with every default filled in. Throws a TraceError for a value that is no whole number of 0 or more. */
 export function resolveSpanLimits(limits: SpanLimits = {}): Required<SpanLimits> {
   return {
@@ -30,6 +33,8 @@ export function resolveSpanLimits(limits: SpanLimits = {}): Required<SpanLimits>
 
 function limit(limits: SpanLimits, name: keyof SpanLimits, defaultValue: number): number {
   const value = limits[name] ?? defaultValue
-  if (value === Number.POSITIVE_INFINITY || (Number.isSafeInteger(value) && value >= 0)) return value
+  if (value === Number.POSITIVE_INFINITY || (Number.isSafeInteger(value) && value >= 0)) {
+    return Math.min(value, noLimit)
+  }
   throw invalidOption(`spanLimits.${name}`, value, 'a whole number of 0 or more, or Infinity')
 }

@@ -120,21 +120,14 @@ export class Span extends IdentifiedSpan implements RecordedSpan {
 
   setAttribute(key: string, value: AttributeValue): this {
     if (this.ended) return this.refuse('setAttribute')
-    const type = typeof value
-    if (
-      (type !== 'string' && type !== 'number' && type !== 'boolean') ||
-      typeof key !== 'string' ||
-      key === ''
-    ) {
+    const { limits } = this.owner.pipeline
+    if (typeof key !== 'string' || key === '') return this.setUncommonAttribute(key, value)
+    if (typeof value === 'string') {
+      if (value.length > limits.attributeValueLengthLimit) return this.setUncommonAttribute(key, value)
+    } else if (typeof value !== 'number' && typeof value !== 'boolean') {
       return this.setUncommonAttribute(key, value)
     }
-    const { limits } = this.owner.pipeline
-    this.storeAttribute(
-      key,
-      type === 'string' && (value as string).length > limits.attributeValueLengthLimit
-        ? (value as string).slice(0, limits.attributeValueLengthLimit)
-        : value,
-    )
+    this.storeAttribute(key, value)
     return this
   }
 
@@ -271,7 +264,7 @@ export class Span extends IdentifiedSpan implements RecordedSpan {
     else attributes.push(key, value)
   }
 
-  /** Arrays, and everything that OpenTelemetry's rules refuse. */
+  /** Arrays, strings over the limit, and everything that OpenTelemetry's rules refuse. */
   private setUncommonAttribute(key: string, value: unknown): this {
     // undefined and null say "not known", as everywhere in OpenTelemetry JS.
     if (value === undefined || value === null) return this

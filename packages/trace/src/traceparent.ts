@@ -1,6 +1,6 @@
 import type { SpanContext } from '@opentelemetry/api'
-import { byteToHexText, HexReader } from './hex.ts'
-import { IdentifiedSpan, randomFlag, sampledFlag, spanIdHex, traceIdHex } from './identified-span.ts'
+import { byteHex, HexReader, traceparentText } from './hex.ts'
+import { IdentifiedSpan, randomFlag, sampledFlag } from './identified-span.ts'
 import { NonRecordingSpan } from './non-recording-span.ts'
 import type { IdWords } from './words.ts'
 
@@ -41,9 +41,9 @@ export function parseTraceparent(text: string, traceStateText = ''): NonRecordin
 /** The traceparent of a span or its context, in version 00. */
 export function formatTraceparent(span: IdentifiedSpan | SpanContext): string {
   if (span instanceof IdentifiedSpan) {
-    return `00-${traceIdHex(span)}-${spanIdHex(span)}-${byteToHexText(span.traceFlags & knownFlags)}`
+    return traceparentText(span, span.traceFlags & knownFlags)
   }
-  return `00-${span.traceId}-${span.spanId}-${byteToHexText(span.traceFlags & knownFlags)}`
+  return `00-${span.traceId}-${span.spanId}-${byteHex(span.traceFlags & knownFlags)}`
 }
 
 /** Only a future version may go on after the flags, and only with a dash; trailing space is nobody's. */

@@ -9,7 +9,8 @@ import {
 } from '@opentelemetry/api'
 import { attributesToObject } from './attributes.ts'
 import { contextWithSpan, isTracingSuppressed, spanOf } from './context.ts'
-import { IdentifiedSpan, randomFlag, type SpanIdentity, sampledFlag, traceIdHex } from './identified-span.ts'
+import { traceIdHex } from './hex.ts'
+import { IdentifiedSpan, randomFlag, type SpanIdentity, sampledFlag } from './identified-span.ts'
 import {
   invalidSpan,
   NonRecordingSpan,
