@@ -1,1 +1,6 @@
-export {}
+export { TracingConfigError, type TracingConfigErrorCode } from './config-error.ts'
+export type { Environment } from './environment.ts'
+export type { ExporterName } from './exporters.ts'
+export { type InitTracerOptions, initTracer, type Tracing } from './init-tracer.ts'
+export type { OtlpProtocol } from './otlp-settings.ts'
+export type { PropagatorName } from './propagators.ts'

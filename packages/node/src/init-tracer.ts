@@ -1,0 +1,221 @@
+import { type TracerProvider as ApiTracerProvider, type Attributes, diag, trace } from '@opentelemetry/api'
+import {
+  createOtlpExporter,
+  ExporterError,
+  type Ledger,
+  type OtlpExporter,
+  type OtlpExporterOptions,
+} from '@throughline/exporter'
+import { type HttpOptions, instrumentHttp } from '@throughline/http'
+import {
+  batchSpanProcessor,
+  type Clock,
+  type Sampler,
+  type SpanExporter,
+  type SpanProcessor,
+  type SpanSink,
+  SystemClock,
+  TracerProvider,
+} from '@throughline/trace'
+import { TracingConfigError } from './config-error.ts'
+import { type Environment, readBoolean, readText, readWholeNumber } from './environment.ts'
+import { type ExporterName, exportersOf } from './exporters.ts'
+import { type OtlpProtocol, type OtlpSettings, otlpSettings } from './otlp-settings.ts'
+import { type PropagatorName, propagatorOf } from './propagators.ts'
+import { processResource } from './resource.ts'
+import { parseSampler, samplerFromEnvironment } from './sampler.ts'
+import { spanLimitsFromEnvironment } from './span-limits.ts'
+
+/** Each option beats its environment variable, which beats the default. */
+export interface InitTracerOptions {
+  /** Default: true, unless OTEL_SDK_DISABLED is true. When false nothing is set up: no provider, no thread, no ids. */
+  readonly enabled?: boolean | undefined
+  /** Base URL of an OTLP receiver, `host:port` for gRPC too. Naming one turns OTLP export on. Environment: OTEL_EXPORTER_OTLP_ENDPOINT. */
+  readonly otlpEndpoint?: string | undefined
+  /** Default `http/protobuf`. Environment: OTEL_EXPORTER_OTLP_PROTOCOL. */
+  readonly otlpProtocol?: OtlpProtocol | undefined
+  /** Sent with every export, for example an API key. Environment: OTEL_EXPORTER_OTLP_HEADERS. */
+  readonly otlpHeaders?: Readonly<Record<string, string>> | undefined
+  /** Span JSON on stdout, for local development; beside OTLP where an endpoint is named. */
+  readonly stdout?: boolean | undefined
+  /** Says it outright. `otlp` without an endpoint exports to localhost. Environment: OTEL_TRACES_EXPORTER. */
+  readonly exporter?: ExporterName | undefined
+  /** A sampler, or its name as OTEL_TRACES_SAMPLER takes it. Default: every trace, unless the parent says no. */
+  readonly sampler?: Sampler | string | undefined
+  /** Default `['tracecontext', 'baggage']`. Environment: OTEL_PROPAGATORS. */
+  readonly propagators?: readonly PropagatorName[] | undefined
+  /** Resource attributes; they win over those that are found out and over OTEL_RESOURCE_ATTRIBUTES. */
+  readonly resource?: Attributes | undefined
+  readonly serviceVersion?: string | undefined
+  /** OpenTelemetry span processors of others. */
+  readonly spanProcessors?: readonly SpanProcessor[] | undefined
+  /** OpenTelemetry span exporters of others, each behind a batch processor. */
+  readonly spanExporters?: readonly SpanExporter[] | undefined
+  /** Options of the HTTP instrumentation; false leaves node:http and fetch alone. */
+  readonly http?: HttpOptions | false | undefined
+  /** Gets operating errors as lines of text. Default: stderr. False: none. */
+  readonly diagnostics?: ((message: string) => void) | false | undefined
+  /** Default `process.env`. */
+  readonly env?: Environment | undefined
+}
+
+/** What initTracer set up. Nothing in it ever throws or rejects. */
+export interface Tracing {
+  readonly enabled: boolean
+  /** The provider that OpenTelemetry's global API uses too; a no-op one when tracing is off. */
+  readonly provider: ApiTracerProvider
+  /** The account of the OTLP exporter; undefined without one. */
+  ledger(): Ledger | undefined
+  /** Hands over everything that ended so far. Resolves when it is delivered, or after `timeoutMs` (default 5,000). */
+  forceFlush(options?: { readonly timeoutMs?: number }): Promise<void>
+  /** Flushes, stops, and gives OpenTelemetry's globals back. Resolves within `timeoutMs` (default 5,000). */
+  shutdown(options?: { readonly timeoutMs?: number }): Promise<void>
+}
+
+const defaultTimeoutMs = 5_000
+let current: Tracing | undefined
+
+/**
+ * Sets up tracing in this process, in one call and without a loader: provider, context, propagation, export, and spans
+ * for node:http and fetch. Synchronous; threads and connections come with the first export.
+ *
+ * `serviceName` is the resource's `service.name` unless OTEL_SERVICE_NAME says otherwise. A second call while tracing is
+ * on changes nothing and returns the first one's result. Throws a TracingConfigError for a value that cannot be used; it
+ * names the key, the value and what is allowed.
+ */
+export function initTracer(serviceName: string, options: InitTracerOptions = {}): Tracing {
+  const env = options.env ?? process.env
+  const isEnabled = options.enabled ?? readBoolean(env, 'OTEL_SDK_DISABLED') !== true
+  if (!isEnabled) return disabledTracing()
+  if (current !== undefined) {
+    diag.warn(`initTracer("${serviceName}"): tracing is on already; the first call's set-up stays`)
+    return current
+  }
+  current = startTracing(serviceName, options, env)
+  return current
+}
+
+function disabledTracing(): Tracing {
+  return {
+    enabled: false,
+    provider: trace.getTracerProvider(),
+    ledger: () => undefined,
+    forceFlush: () => Promise.resolve(),
+    shutdown: () => Promise.resolve(),
+  }
+}
+
+function startTracing(serviceName: string, options: InitTracerOptions, env: Environment): Tracing {
+  const clock = new SystemClock()
+  const resource = processResource(
+    { serviceName, serviceVersion: options.serviceVersion, attributes: options.resource },
+    env,
+  )
+  const sampler = samplerOf(options.sampler, env)
+  const propagator = propagatorOf(options.propagators, env)
+  const { sinks, otlp } = createSinks(options, env, { clock, resource })
+  const provider = new TracerProvider({
+    clock,
+    resource,
+    ...(sampler !== undefined && { sampler }),
+    spanLimits: spanLimitsFromEnvironment(env),
+    spanProcessors: [
+      ...(options.spanProcessors ?? []),
+      ...(options.spanExporters ?? []).map((exporter) => batchSpanProcessor(exporter)),
+    ],
+    spanSinks: sinks,
+  })
+  provider.register({ propagator })
+  const http = options.http === false ? undefined : instrumentHttp(httpOptions(options.http, env))
+
+  const tracing: Tracing = {
+    enabled: true,
+    provider,
+    ledger: () => otlp?.ledger(),
+    forceFlush: ({ timeoutMs = defaultTimeoutMs } = {}) => within(timeoutMs, provider.forceFlush()),
+    async shutdown({ timeoutMs = defaultTimeoutMs } = {}) {
+      if (current === tracing) current = undefined
+      http?.disable()
+      // The exporter keeps its own time, so that it can account for what was not delivered; the provider follows.
+      await Promise.all([otlp?.shutdown({ timeoutMs }), within(timeoutMs, provider.shutdown())])
+      provider.unregister()
+    },
+  }
+  return tracing
+}
+
+function samplerOf(sampler: Sampler | string | undefined, env: Environment): Sampler | undefined {
+  if (typeof sampler !== 'string') return sampler ?? samplerFromEnvironment(env)
+  return parseSampler({ text: sampler, source: { code: 'invalid_option', key: 'sampler' } })
+}
+
+interface SinkSurroundings {
+  readonly clock: Clock
+  readonly resource: Attributes
+}
+
+function createSinks(
+  options: InitTracerOptions,
+  env: Environment,
+  surroundings: SinkSurroundings,
+): { sinks: SpanSink[]; otlp: OtlpExporter | undefined } {
+  const said = {
+    protocol: options.otlpProtocol,
+    headers: options.otlpHeaders,
+    endpoint: options.otlpEndpoint,
+  }
+  const settings = otlpSettings(said, env)
+  const chosen = exportersOf(options, env, settings !== undefined)
+  const sinks: SpanSink[] = []
+  if (!chosen.has('otlp')) return { sinks, otlp: undefined }
+  const otlp = checkedOtlpExporter({
+    ...(settings ?? localSettings(said, env)),
+    ...surroundings,
+    ...scheduleOf(env),
+    ...(options.diagnostics !== undefined && { diagnostics: options.diagnostics }),
+  })
+  sinks.push(otlp)
+  return { sinks, otlp }
+}
+
+function checkedOtlpExporter(options: OtlpExporterOptions): OtlpExporter {
+  try {
+    return createOtlpExporter(options)
+  } catch (error) {
+    if (!(error instanceof ExporterError)) throw error
+    throw new TracingConfigError('invalid_option', `OTLP exporter: ${error.message}`, { cause: error })
+  }
+}
+
+/** OTLP was asked for by name and nobody said where: the specification's default ports on this machine. */
+function localSettings(said: { protocol: OtlpProtocol | undefined }, env: Environment): OtlpSettings {
+  const endpoint = (protocol: OtlpProtocol | undefined) =>
+    `http://localhost:${protocol === 'grpc' ? 4317 : 4318}`
+  const probe = otlpSettings({ ...said, endpoint: 'http://localhost' }, env)
+  const settings = otlpSettings({ ...said, endpoint: endpoint(probe?.protocol) }, env)
+  if (settings === undefined) throw new TypeError('an endpoint in code always gives settings')
+  return settings
+}
+
+function scheduleOf(env: Environment): { scheduleDelayMs?: number } {
+  const scheduleDelayMs = readWholeNumber(env, 'OTEL_BSP_SCHEDULE_DELAY', 1)
+  return scheduleDelayMs === undefined ? {} : { scheduleDelayMs }
+}
+
+/** OTEL_SEMCONV_STABILITY_OPT_IN, where the code does not say which names HTTP attributes get. */
+function httpOptions(options: HttpOptions | undefined, env: Environment): HttpOptions {
+  const optIn = readText(env, 'OTEL_SEMCONV_STABILITY_OPT_IN')
+  const names = new Set(optIn?.split(',').map((name) => name.trim()))
+  const semconv = names.has('http/dup') ? 'dup' : names.has('http') ? 'stable' : undefined
+  return { ...(semconv !== undefined && { semconv }), ...options }
+}
+
+/** Resolves with the work, or after `timeoutMs`; never rejects. The timer keeps the process up only as long as that. */
+async function within(timeoutMs: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const limit = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs)
+  })
+  await Promise.race([work.catch((error: unknown) => diag.error('tracing', error)), limit])
+  clearTimeout(timer)
+}

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { otlpSettings } from './otlp-settings.ts'
+
+test('nobody names an endpoint: no OTLP, whatever else is set', () => {
+  assert.equal(otlpSettings({ protocol: 'grpc' }, { OTEL_EXPORTER_OTLP_HEADERS: 'a=1' }), undefined)
+})
+
+test('a general endpoint is a base, the signal’s own is the whole URL, and code beats both', () => {
+  const general = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/otlp/' }
+  assert.equal(otlpSettings({}, general)?.endpoint, 'http://collector:4318/otlp/v1/traces')
+  const own = { ...general, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://tempo:4318/custom' }
+  assert.equal(otlpSettings({}, own)?.endpoint, 'http://tempo:4318/custom')
+  assert.equal(otlpSettings({ endpoint: 'http://code:1' }, own)?.endpoint, 'http://code:1/v1/traces')
+  assert.equal(
+    otlpSettings({ endpoint: 'http://code:1/v1/traces' }, own)?.endpoint,
+    'http://code:1/v1/traces',
+  )
+})
+
+test('gRPC takes host:port and URLs as they are; http/protobuf makes a URL of either', () => {
+  assert.equal(otlpSettings({ endpoint: 'localhost:4317', protocol: 'grpc' }, {})?.endpoint, 'localhost:4317')
+  const byVariable = {
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'https://tempo:4317',
+  }
+  assert.deepEqual(otlpSettings({}, byVariable), {
+    endpoint: 'https://tempo:4317',
+    protocol: 'grpc',
+    headers: {},
+  })
+  assert.equal(otlpSettings({ endpoint: 'localhost:4318' }, {})?.endpoint, 'http://localhost:4318/v1/traces')
+})
+
+test('endpoints that are no http URL are refused by name', () => {
+  for (const text of ['ftp://x', 'http://', 'http://x:99999', 'not a url'])
+    assert.throws(
+      () => otlpSettings({}, { OTEL_EXPORTER_OTLP_ENDPOINT: text }),
+      /^TracingConfigError: OTEL_EXPORTER_OTLP_ENDPOINT: /,
+    )
+  assert.throws(
+    () => otlpSettings({ endpoint: 'ftp://x' }, {}),
+    /option otlpEndpoint: "ftp:\/\/x" is not valid/,
+  )
+})
+
+test('headers of the environment and of code are joined, code wins', () => {
+  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://x', OTEL_EXPORTER_OTLP_HEADERS: 'api-key=env,tenant=a' }
+  assert.deepEqual(otlpSettings({ headers: { 'api-key': 'code' } }, env)?.headers, {
+    'api-key': 'code',
+    tenant: 'a',
+  })
+})
+
+test('a certificate that cannot be read stops the start and names the variable and the file', () => {
+  const env = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'https://x',
+    OTEL_EXPORTER_OTLP_CERTIFICATE: '/nonexistent/ca.pem',
+  }
+  assert.throws(
+    () => otlpSettings({}, env),
+    /OTEL_EXPORTER_OTLP_CERTIFICATE: "\/nonexistent\/ca\.pem".*PEM file \(ENOENT/,
+  )
+})
