@@ -1,5 +1,6 @@
-import { type Attributes, context } from '@opentelemetry/api'
-import { around, enter, MessageContext } from './message-context.ts'
+import type { Attributes, Context } from '@opentelemetry/api'
+import { ContextHolder } from '@throughline/trace'
+import { activeContext, enterFrame } from './frame.ts'
 import { handOver, type Message, type Processing } from './process.ts'
 import type { NatsTracing } from './tracing.ts'
 
@@ -35,8 +36,11 @@ interface Setup<M> {
 class MessageIterator<M extends Message> implements AsyncIterableIterator<M> {
   readonly #untraced: AsyncIterator<M>
   readonly #setup: Setup<M>
-  #first: MessageContext | undefined
-  #base = context.active()
+  /** The context around the loop. */
+  #base: Context | undefined
+  /** Of the last message. */
+  #context: Context | undefined
+  #first: ContextHolder | undefined
   #processing: Processing | undefined
 
   constructor(untraced: AsyncIterator<M>, setup: Setup<M>) {
@@ -51,12 +55,15 @@ class MessageIterator<M extends Message> implements AsyncIterableIterator<M> {
   next(): Promise<IteratorResult<M>> {
     this.#finish()
     const result = this.#untraced.next()
-    const entered = new MessageContext(context.active(), this)
+    const active = activeContext()
+    // The frame of a loop is still in its last message: contexts of messages must not stand on one another.
+    const base = this.#base !== undefined && active === this.#context ? this.#base : active
+    this.#base = base
+    const entered = new ContextHolder(base)
     this.#first ??= entered
-    this.#base = entered.base
-    enter(entered)
+    enterFrame(entered)
     return result.then((step) => {
-      if (step.done !== true) this.#start(step.value, entered)
+      if (step.done !== true) this.#start(step.value, { base, entered })
       return step
     })
   }
@@ -71,14 +78,15 @@ class MessageIterator<M extends Message> implements AsyncIterableIterator<M> {
     return this.#untraced.throw?.(error) ?? Promise.reject(error)
   }
 
-  #start(message: M, entered: MessageContext): void {
+  #start(message: M, { base, entered }: { base: Context; entered: ContextHolder }): void {
     // Two next() without an await between them: the first message is done when the second arrives.
     this.#finish()
     const { tracing, attributes, onMessage } = this.#setup
     onMessage?.(message)
-    const processing = handOver(tracing, message, { base: entered.base, attributes })
+    const processing = handOver(tracing, message, { base, attributes })
     if (processing === undefined) return
-    entered.fill(processing.context)
+    entered.current = processing.context
+    this.#context = processing.context
     this.#processing = processing
   }
 
@@ -90,13 +98,13 @@ class MessageIterator<M extends Message> implements AsyncIterableIterator<M> {
     if (this.#processing === undefined) return
     this.#processing.end()
     this.#processing = undefined
-    this.#first?.clear()
+    if (this.#first !== undefined && this.#base !== undefined) this.#first.current = this.#base
   }
 
   /** Back to the context around the loop, for the code after it. */
   #leave(): void {
+    const inside = activeContext() === this.#context
     this.#finish()
-    const active = context.active()
-    if (active instanceof MessageContext && around(active, this) === this.#base) enter(this.#base)
+    if (inside && this.#base !== undefined) enterFrame(this.#base)
   }
 }

@@ -1,0 +1,15 @@
+import { carrierContract } from './carriers.ts'
+import { coreContract } from './core.ts'
+import type { Harness } from './harness.ts'
+import { jetstreamContract } from './jetstream.ts'
+import { kvContract } from './kv.ts'
+import { loopContract } from './loops.ts'
+
+/** What must hold under every tracer. */
+export function natsContract(harness: Harness): void {
+  coreContract(harness)
+  loopContract(harness)
+  carrierContract(harness)
+  jetstreamContract(harness)
+  kvContract(harness)
+}

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict'
+import { before, beforeEach, describe, it } from 'node:test'
+import { jetstream } from '@nats-io/jetstream'
+import { type KV, Kvm } from '@nats-io/kv'
+import { tracedJetstream, tracedKv, tracedKvm } from '../index.ts'
+import { collect, type Harness, World } from './harness.ts'
+
+/** One CLIENT span for each operation of a bucket. */
+export function kvContract(harness: Harness): void {
+  describe(`KV under ${harness.name}`, () => {
+    const world = new World(harness)
+    let kv: KV
+    before(async () => {
+      kv = await tracedKvm(new Kvm(world.traced)).create('box', { history: 5 })
+    })
+    beforeEach(() => world.spans.reset())
+
+    it('opens and creates buckets without a span', async () => {
+      const opened = await tracedKvm(new Kvm(world.traced)).open('box')
+      await opened.status()
+      assert.equal(world.spans.started, 0)
+    })
+
+    it('each write is one CLIENT span with its revision, and the entry carries it', async () => {
+      await world.inRoot(async () => {
+        assert.equal(await kv.put('w', 'one'), 1)
+        assert.equal(await kv.update('w', 'two', 1), 2)
+        await kv.delete('w')
+        assert.equal(await kv.create('w', 'three'), 4)
+        await kv.purge('w')
+      })
+      const root = world.spans.named('root')
+      const writes = world.spans.ended.filter((span) => span !== root)
+      assert.deepEqual(
+        writes.map((span) => [span.name, span.kind, span.parentId, span.attributes['nats.kv.revision']]),
+        [
+          ['kv.put box', 'CLIENT', root.spanId, 1],
+          ['kv.update box', 'CLIENT', root.spanId, 2],
+          ['kv.delete box', 'CLIENT', root.spanId, undefined],
+          ['kv.create box', 'CLIENT', root.spanId, 4],
+          ['kv.purge box', 'CLIENT', root.spanId, undefined],
+        ],
+      )
+      assert.deepEqual(writes[0]?.attributes, {
+        'nats.kv.bucket': 'box',
+        'nats.kv.key': 'w',
+        'nats.kv.operation': 'put',
+        'nats.kv.revision': 1,
+        'server.address': '127.0.0.1',
+        'server.port': world.server.port,
+      })
+    })
+
+    it('a read is the span of the reader, linked to the writer and never its child', async () => {
+      await world.inRoot(() => kv.put('r', 'value'))
+      const put = world.spans.named('kv.put box')
+      const entry = await kv.get('r')
+      assert.deepEqual([entry?.string(), entry?.key, entry?.operation], ['value', 'r', 'PUT'])
+      const get = world.spans.named('kv.get box')
+      assert.deepEqual([get.kind, get.parentId, get.linkIds], ['CLIENT', undefined, [put.spanId]])
+      assert.notEqual(get.traceId, put.traceId)
+      assert.equal(get.attributes['nats.kv.revision'], entry?.revision)
+      assert.equal(await kv.get('absent'), null)
+      assert.deepEqual(world.spans.ended.at(-1)?.linkIds, [])
+      assert.equal(world.spans.ended.at(-1)?.error, undefined)
+    })
+
+    it('refusals are those of the client', async () => {
+      await kv.put('e', '1')
+      await assert.rejects(kv.create('e', '2'), { name: 'JetStreamApiError' })
+      await assert.rejects(kv.update('e', '2', 999), { name: 'JetStreamApiError' })
+      assert.throws(() => void kv.update('e', '2', 0), /version must be greater than 0/)
+      await assert.rejects(kv.get('no key'), /invalid key/)
+      for (const name of ['kv.create box', 'kv.get box'])
+        assert.notEqual(world.spans.named(name).error, undefined)
+      assert.equal(world.spans.started, world.spans.ended.length)
+    })
+
+    it('watch, keys and history are one span each; their entries come as ever', async () => {
+      await kv.put('l.a', '1')
+      await kv.put('l.b', '2')
+      world.spans.reset()
+      assert.deepEqual((await collect(await kv.keys('l.*'))).toSorted(), ['l.a', 'l.b'])
+      const history = await collect(await kv.history({ key: 'l.a' }))
+      assert.deepEqual(
+        history.map((entry) => entry.string()),
+        ['1'],
+      )
+      const seen: string[] = []
+      for await (const entry of await kv.watch({ key: 'l.*' })) {
+        seen.push(`${entry.key}=${entry.string()}`)
+        if (seen.length === 2) await kv.put('l.a', '3')
+        if (seen.length === 3) break
+      }
+      assert.deepEqual(seen, ['l.a=1', 'l.b=2', 'l.a=3'])
+      assert.deepEqual(world.spans.names(), ['kv.keys box', 'kv.history box', 'kv.watch box', 'kv.put box'])
+      assert.equal(world.spans.named('kv.keys box').attributes['nats.kv.key'], 'l.*')
+    })
+
+    it('a bucket on a traced JetStream client, and an untraced one, behave alike', async () => {
+      const onTraced = tracedKv(await new Kvm(tracedJetstream(jetstream(world.traced))).open('box'))
+      const plain = await new Kvm(world.traced).open('box')
+      await onTraced.put('p', '1')
+      await collect(await onTraced.keys('p'))
+      assert.deepEqual(world.spans.names(), ['kv.put box', 'kv.keys box'])
+      world.spans.reset()
+      // Without tracedKv a write has no span of its own, but carries that of its caller.
+      await world.inRoot(() => plain.put('p', '2'))
+      await plain.get('p')
+      assert.deepEqual(world.spans.names(), ['root'])
+      await onTraced.get('p')
+      assert.deepEqual(world.spans.named('kv.get box').linkIds, [world.spans.named('root').spanId])
+    })
+  })
+}
