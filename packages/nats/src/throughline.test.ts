@@ -1,4 +1,9 @@
-import { TracerProvider, w3cTraceContextPropagator } from '@throughline/trace'
+import {
+  compositePropagator,
+  TracerProvider,
+  w3cBaggagePropagator,
+  w3cTraceContextPropagator,
+} from '@throughline/trace'
 import type { Harness } from './testing/harness.ts'
 import { natsContract } from './testing/index.ts'
 
@@ -9,7 +14,8 @@ const harness: Harness = {
   register(processor) {
     registered?.unregister()
     registered = new TracerProvider({ spanProcessors: [processor] })
-    registered.register({ propagator: w3cTraceContextPropagator() })
+    const propagator = compositePropagator([w3cTraceContextPropagator(), w3cBaggagePropagator()])
+    registered.register({ propagator })
   },
 }
 

@@ -3,7 +3,7 @@ import { beforeEach, describe, it } from 'node:test'
 import { createInbox, headers, type Msg } from '@nats-io/nats-core'
 import { context, propagation } from '@opentelemetry/api'
 import { processMessage, traceNats } from '../index.ts'
-import { activeSpanId, collect, type Harness, World } from './harness.ts'
+import { activeSpanId, collect, deferred, type Harness, World } from './harness.ts'
 
 /** Publish, subscribe and request on the core connection. */
 export function coreContract(harness: Harness): void {
@@ -68,10 +68,8 @@ export function coreContract(harness: Harness): void {
       await subscription.drain()
       assert.deepEqual(world.spans.names(), [`publish ${subject}`])
       assert.equal(world.spans.named(`publish ${subject}`).parentId, undefined)
-      assert.deepEqual(
-        messages.map((message) => message.headers?.keys() ?? 'none').toSorted(),
-        [['traceparent'], 'none'].toSorted(),
-      )
+      const carried = messages.map((message) => message.headers?.keys().join() ?? 'none')
+      assert.deepEqual(carried.toSorted(), ['none', 'traceparent'])
     })
 
     it('leaves the headers and options of the caller alone, and replaces what they carry', async () => {
@@ -183,25 +181,20 @@ export function coreContract(harness: Harness): void {
 
     it('a callback has its span until its promise settles; what it throws is recorded', async () => {
       const [subject, thrown] = [world.subject(), world.subject()]
-      let finish: () => void = () => {}
-      const started = new Promise<void>((resolve) => {
-        world.traced.subscribe(subject, {
-          callback: async () => {
-            resolve()
-            await new Promise<void>((settle) => {
-              finish = settle
-            })
-            world.tracer.startSpan('late').end()
-            // The client's type of an async callback is a promise that never resolves.
-            return undefined as never
-          },
-        })
-      })
+      const [started, finish] = [deferred(), deferred()]
+      // The client's type of an async callback is a promise that never resolves.
+      const callback = async (): Promise<never> => {
+        started.resolve()
+        await finish.promise
+        world.tracer.startSpan('late').end()
+        return undefined as never
+      }
+      world.traced.subscribe(subject, { callback })
       await world.traced.flush()
       world.untraced.publish(subject)
-      await started
+      await started.promise
       assert.deepEqual([world.spans.started, world.spans.ended.length], [1, 0])
-      finish()
+      finish.resolve()
       await world.spans.wait(2)
       assert.equal(world.spans.named('late').parentId, world.spans.named(`process ${subject}`).spanId)
 
@@ -302,7 +295,6 @@ export function coreContract(harness: Harness): void {
       const { traced } = world
       assert.equal(traceNats(traced), traced)
       assert.equal(Object.getPrototypeOf(traced), Object.getPrototypeOf(world.untraced))
-      assert.equal(traced.drain, traced.drain)
       assert.equal(traced.info?.port, world.server.port)
       const inbox = createInbox()
       const subscription = traced.subscribe(inbox)

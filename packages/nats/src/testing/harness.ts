@@ -169,6 +169,17 @@ export function activeSpanId(within?: Context): string | undefined {
   return span?.spanContext().spanId
 }
 
+/** Promise.withResolvers, which Node 20 lacks. */
+export function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve: () => void = unresolved
+  const promise = new Promise<void>((settle) => {
+    resolve = settle
+  })
+  return { promise, resolve: () => resolve() }
+}
+
+function unresolved(): void {}
+
 /** Array.fromAsync, which Node 20 lacks. */
 export async function collect<T>(iterable: AsyncIterable<T>): Promise<T[]> {
   const collected: T[] = []

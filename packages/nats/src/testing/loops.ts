@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
 import type { Subscription } from '@nats-io/nats-core'
 import { processMessage } from '../index.ts'
-import { activeSpanId, collect, type Harness, World } from './harness.ts'
+import { activeSpanId, collect, deferred, type Harness, World } from './harness.ts'
 
 /** The bodies of `for await (const message of subscription)`. */
 export function loopContract(harness: Harness): void {
@@ -152,12 +152,9 @@ export function loopContract(harness: Harness): void {
     it('work that a body starts and does not await stays with its message from the second on', async () => {
       const { subscription } = await subscribed(3)
       const work: Promise<void>[] = []
-      let open: () => void = () => {}
-      const gate = new Promise<void>((resolve) => {
-        open = resolve
-      })
+      const gate = deferred()
       const unawaited = async (name: string): Promise<void> => {
-        await gate
+        await gate.promise
         inner(name)
       }
       for await (const message of subscription) {
@@ -168,7 +165,7 @@ export function loopContract(harness: Harness): void {
         )
         if (work.length === 3) break
       }
-      open()
+      gate.resolve()
       await Promise.all(work)
       await world.spans.wait(6)
       assertInside(['work 0', 'work 1', 'work 2'])
