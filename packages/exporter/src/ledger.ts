@@ -10,6 +10,7 @@ export type DropReason =
   | 'span_too_large'
   | 'worker_crash'
   | 'worker_unavailable'
+  | 'write_error'
   | `http_${number}`
   | `grpc_${string}`
 
@@ -24,8 +25,8 @@ export interface Ledger {
   readonly delivered: number
   /** Spans in the current chunk, on the way to the worker, waiting there, or sent and not acknowledged yet. */
   readonly pending: number
-  /** Spans that will never arrive, by reason. A reason that never occurred is absent. */
-  readonly dropped: Readonly<Partial<Record<DropReason, number>>>
+  /** Spans that will never arrive, by DropReason. A reason that never occurred is absent. */
+  readonly dropped: Readonly<Record<string, number>>
 }
 
 /** The one writer of the account. Each method keeps the equation; each is one move of spans from one place to another. */

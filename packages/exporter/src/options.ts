@@ -23,7 +23,7 @@ export interface OtlpExporterOptions {
   readonly timeoutMs?: number
   /** How long an ended span waits for others before they are handed over. Default 1,000. */
   readonly scheduleDelayMs?: number
-  /** Bytes of encoded spans that may wait in this process; beyond it new spans are dropped. Default 64 MiB. */
+  /** Bytes of encoded spans that may wait in this process; beyond it new spans are dropped. Default 64 MiB, at least 1. */
   readonly queueBytesMax?: number
   /** Requests on their way at the same time. Default 4. */
   readonly concurrentRequestsMax?: number
@@ -50,6 +50,8 @@ export interface ExporterSettings {
   readonly exitTimeoutMs: number
   readonly diagnostics: DiagnosticWriter | undefined
 }
+
+const mebibyte = 1024 * 1024
 
 /** https://opentelemetry.io/docs/specs/otel/protocol/exporter/#user-agent; a test holds the version to package.json's. */
 const userAgent = `throughline-otlp-exporter/0.1.0 node/${process.versions.node}`
@@ -80,7 +82,7 @@ export function resolveOptions(options: OtlpExporterOptions): ExporterSettings {
         elapsedMsMax: checkedInteger('retry.elapsedMsMax', retry.elapsedMsMax ?? 3_600_000, 0),
       },
       // Below the 4 MiB at which many receivers refuse a message, and large enough for thousands of spans.
-      requestBytesMax: 1024 * 1024,
+      requestBytesMax: mebibyte,
       concurrentRequestsMax: checkedInteger(
         'concurrentRequestsMax',
         options.concurrentRequestsMax ?? 4,
@@ -91,7 +93,7 @@ export function resolveOptions(options: OtlpExporterOptions): ExporterSettings {
     resource: options.resource,
     clock: options.clock,
     scheduleDelayMs: checkedInteger('scheduleDelayMs', options.scheduleDelayMs ?? 1_000, 1),
-    queueBytesMax: checkedInteger('queueBytesMax', options.queueBytesMax ?? 64 * 1024 * 1024, 1, 2 ** 40),
+    queueBytesMax: checkedInteger('queueBytesMax', options.queueBytesMax ?? 64 * mebibyte, mebibyte, 2 ** 40),
     exitTimeoutMs: checkedInteger('exitTimeoutMs', options.exitTimeoutMs ?? 3_000, 0),
     diagnostics: options.diagnostics === false ? undefined : (options.diagnostics ?? writeToStderr),
   }

@@ -6,7 +6,7 @@ export interface GrpcPeer {
   readonly requests: readonly { readonly body: Buffer; readonly metadata: grpc.Metadata }[]
   received(requestCount: number): Promise<void>
   /** Ends the connections at once. */
-  stop(): void
+  readonly stop: () => void
 }
 
 /** What the server says to the request of this index: bytes of an answer, a status, or nothing for ever (`undefined`). */

@@ -17,7 +17,7 @@ export interface HttpPeer {
   connectionCount(): number
   /** Resolves when this many requests are there. */
   received(requestCount: number): Promise<void>
-  stop(): Promise<void>
+  readonly stop: () => Promise<void>
 }
 
 export type HttpResponder = (response: http.ServerResponse, request: PeerRequest, index: number) => void

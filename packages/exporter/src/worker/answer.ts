@@ -1,5 +1,5 @@
+import { decodeExportTraceResponse, decodeStatus } from '@throughline/otlp'
 import type { DropReason } from '../ledger.ts'
-import { decodeExportTraceResponse, decodeStatus } from './collector-messages.ts'
 import { parseRetryAfterMs } from './retry.ts'
 
 /** What came of one attempt. A transport never throws: no answer at all is a `retry`. */
@@ -13,7 +13,7 @@ export type Answer =
 export interface Transport {
   send(request: Uint8Array): Promise<Answer>
   /** Ends idle and open connections; calls under way resolve as `retry`. */
-  close(): void
+  readonly close: () => void
 }
 
 /** https://opentelemetry.io/docs/specs/otlp/#otlphttp-response: the limit that the specification recommends. */
@@ -43,31 +43,23 @@ export function answerFromHttp(answer: HttpAnswer, nowMs: number): Answer {
  * no OTLP answer is how a wrong address looks (a web server that says 200 to everything), so that is told.
  */
 export function acceptedAnswer(body: Uint8Array, contentType: string): Answer {
-  const isProtobuf = contentType === '' || /^application\/(x-protobuf|grpc)/.test(contentType)
-  if (body.length > 0) {
-    const decoded = isProtobuf ? decodeExportTraceResponse(body) : { error: `content-type ${contentType}` }
-    if ('error' in decoded)
-      return {
-        kind: 'accepted',
-        rejectedSpanCount: 0,
-        note: `the answer is no OTLP response (${decoded.error})`,
-      }
-    return {
-      kind: 'accepted',
-      rejectedSpanCount: decoded.rejectedSpans,
-      note: printable(decoded.errorMessage),
-    }
-  }
-  return { kind: 'accepted', rejectedSpanCount: 0, note: '' }
+  if (body.length === 0) return accepted(0, '')
+  if (contentType !== '' && !/^application\/(?:x-protobuf|grpc)/.test(contentType))
+    return accepted(0, `the answer is no OTLP response (content-type ${printable(contentType)})`)
+  const { value, error } = decodeExportTraceResponse(body)
+  if (error !== undefined) return accepted(0, `the answer is no OTLP response (${error.message})`)
+  const { rejectedSpans = 0, errorMessage = '' } = value.partialSuccess ?? {}
+  return accepted(rejectedSpans, printable(errorMessage))
+}
+
+function accepted(rejectedSpanCount: number, note: string): Answer {
+  return { kind: 'accepted', rejectedSpanCount, note }
 }
 
 function errorText({ contentType, body }: HttpAnswer): string {
   if (body.length === 0) return ''
-  const status = contentType.startsWith('application/x-protobuf') ? decodeStatus(body) : undefined
-  const text =
-    status === undefined || 'error' in status
-      ? new TextDecoder().decode(body.subarray(0, 1024))
-      : status.message
+  const status = contentType.startsWith('application/x-protobuf') ? decodeStatus(body).value : undefined
+  const text = status?.message ?? new TextDecoder().decode(body.subarray(0, 1024))
   return text === '' ? '' : `: ${printable(text)}`
 }
 

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http2'
+import { decodeStatus } from '@throughline/otlp'
 import { type Answer, printable } from './answer.ts'
-import { decodeStatus } from './collector-messages.ts'
 import { serverDelayMsMax } from './retry.ts'
 
 /** https://grpc.io/docs/guides/status-codes/: the index is the code. */
@@ -67,12 +67,11 @@ export function answerFromHttpStatus(status: number): Answer {
 }
 
 function decodeDetails(base64: string): { message: string; delayMs: number | undefined } {
-  const status = base64 === '' ? undefined : decodeStatus(Buffer.from(base64, 'base64'))
-  if (status === undefined || 'error' in status) return { message: '', delayMs: undefined }
-  const { message, retryDelayMs } = status
+  const status = decodeStatus(Buffer.from(base64, 'base64')).value
+  const delayMs = status?.retryDelayMs
   return {
-    message,
-    delayMs: retryDelayMs === undefined ? undefined : Math.min(retryDelayMs, serverDelayMsMax),
+    message: status?.message ?? '',
+    delayMs: delayMs === undefined ? undefined : Math.min(Math.round(delayMs), serverDelayMsMax),
   }
 }
 
