@@ -9,6 +9,11 @@ import type { Invocation } from './tree.ts'
 /** How long the end of a command may take to deliver its spans; what is left then is lost or spooled. */
 const flushMsMax = 1_000
 
+/** The user asked for what cannot be; the message says all there is to say. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError'
+}
+
 /** A command under its root span. */
 export interface TracedRun {
   readonly invocation: Invocation
@@ -72,7 +77,7 @@ function configOf({ invocation, needs }: RunNeeds, logger: Logger): Config | und
     return config
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    logger.error(error.message)
+    logger.error(oneLine(error.message))
     return undefined
   }
 }
@@ -105,7 +110,7 @@ async function inRootSpan(
         code = await body(run)
       } catch (error) {
         code = interrupt.exitCode ?? 1
-        if (interrupt.exitCode === undefined) logger.error({ error: messageOf(error) }, 'unexpected error')
+        if (interrupt.exitCode === undefined) logFailure(logger, error)
         failSpan(span, error instanceof Error ? error : new Error(String(error)))
       }
       if (config.debug && traceId !== undefined) streams.err(`Trace ID: ${traceId}\n`)
@@ -114,6 +119,11 @@ async function inRootSpan(
       return code
     },
   )
+}
+
+function logFailure(logger: Logger, error: unknown): void {
+  if (error instanceof CommandError) logger.error(error.message)
+  else logger.error({ error: messageOf(error) }, 'unexpected error')
 }
 
 function failSpan(span: Span, error: Error): void {
@@ -151,6 +161,11 @@ function onInterrupt(): Interrupt {
       process.off('SIGTERM', onTerm)
     },
   }
+}
+
+// A YAML parser draws a picture of the place.
+export function oneLine(text: string): string {
+  return text.replaceAll(/\s+/gu, ' ').trim()
 }
 
 function messageOf(error: unknown): string {

@@ -4,6 +4,7 @@ import type { JobDetail } from '../../api/types.ts'
 import type { Answer } from '../../client/index.ts'
 import type { ClientCommand, ClientSession } from '../client-session.ts'
 import * as views from '../output/job-views.ts'
+import { CommandError } from '../traced-run.ts'
 
 export const add: ClientCommand = async (session) => {
   const answer = await session.api.job.add(readOperation(session), session.target)
@@ -38,7 +39,7 @@ async function waitUntilDone(session: ClientSession, id: string): Promise<Answer
     const leftMs = deadline - performance.now()
     if (leftMs <= 0) {
       say('\n')
-      throw new Error(`job ${id} is still ${answer.body.status} after ${timeoutSeconds} seconds`)
+      throw new CommandError(`job ${id} is still ${answer.body.status} after ${timeoutSeconds} seconds`)
     }
     await delay(Math.min(leftMs, Math.max(1, flags.number('poll-interval')) * 1000), undefined, { signal })
   }
@@ -54,12 +55,12 @@ function readOperation({ flags }: ClientSession): unknown {
   try {
     text = readFileSync(file, 'utf8')
   } catch (error) {
-    throw new Error(`failed to read ${file}: ${(error as Error).message}`, { cause: error })
+    throw new CommandError(`failed to read ${file}: ${(error as Error).message}`, { cause: error })
   }
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new Error(`${file} is not JSON: ${(error as Error).message}`, { cause: error })
+    throw new CommandError(`${file} is not JSON: ${(error as Error).message}`, { cause: error })
   }
 }
 

@@ -3,6 +3,7 @@ import { createLogger } from '../../logger.ts'
 import type { Launch } from '../../process/index.ts'
 import { version } from '../../version.ts'
 import type { Streams } from '../streams.ts'
+import { oneLine } from '../traced-run.ts'
 import type { Invocation } from '../tree.ts'
 
 export type ProcessCommand = 'all' | 'nats' | 'api' | 'worker'
@@ -36,7 +37,7 @@ export async function startProcess(
     requireKeys(config, needs[name])
     return await launch(name, { config, logger, version, json })
   } catch (error) {
-    if (error instanceof ConfigError) early.fatal(error.message)
+    if (error instanceof ConfigError) early.fatal(oneLine(error.message))
     else early.fatal({ error }, `failed to start ${name}`)
     return 1
   }

@@ -4,6 +4,7 @@ import { agentLines, agentListLines } from '../output/agent-views.ts'
 import { auditEntryLines, auditListLines } from '../output/audit-views.ts'
 import { healthLines, healthStatusLines } from '../output/health-views.ts'
 import { indented } from '../output/table.ts'
+import { CommandError } from '../traced-run.ts'
 
 export const agentList: ClientCommand = async (session) => {
   const answer = await session.api.agent.list()
@@ -74,7 +75,7 @@ export const auditGet: ClientCommand = async (session) => {
 export const auditExport: ClientCommand = async (session) => {
   const { flags } = session
   const type = flags.required('type')
-  if (type !== 'file') throw new Error(`unsupported export type "${type}"; allowed: file`)
+  if (type !== 'file') throw new CommandError(`unsupported export type "${type}"; allowed: file`)
   const output = flags.required('output')
   const { body } = await session.api.audit.export()
   // Entries name users and addresses: for the owner's eyes.
