@@ -91,7 +91,7 @@ export function connectionEntries(facts: ConnectionFacts, names: Generations): (
   add(serverPort, oldHostPort, facts.host === '' ? 0 : facts.port)
   add(networkPeerAddress, oldPeerAddress, facts.peerAddress)
   add(networkPeerPort, oldPeerPort, facts.peerPort)
-  add(networkProtocolVersion, oldFlavor, facts.httpVersion)
+  add(networkProtocolVersion, oldFlavor, facts.httpVersion === '2.0' ? '2' : facts.httpVersion)
   add(clientAddress, oldClientIp, facts.clientAddress)
   add(userAgentOriginal, oldUserAgent, facts.userAgent)
   return entries

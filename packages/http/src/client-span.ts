@@ -1,4 +1,5 @@
 import {
+  type Context,
   propagation,
   type Span,
   SpanKind,
@@ -19,8 +20,8 @@ import {
   oldPeerPort,
   oldStatusCode,
 } from './attributes.ts'
+import { messageOf, typeName } from './error-type.ts'
 import type { OutgoingTarget } from './options.ts'
-import { typeName } from './server-span.ts'
 import { activeContext, type HttpTracing, isClientSuppressed } from './trace.ts'
 
 /** What a response tells a client span. */
@@ -54,24 +55,27 @@ export function startClientSpan<C>(
       active,
     ),
   )
+  const context = span === undefined ? active : trace.setSpan(active, span)
   if (tracing.propagatesTo(target)) {
-    const context = span === undefined ? active : trace.setSpan(active, span)
     tracing.guard('injecting the context', undefined, () =>
       propagation.inject(context, carrier.headers, carrier.setter),
     )
   }
-  return span === undefined ? undefined : new ClientSpan(tracing, span)
+  return span === undefined ? undefined : new ClientSpan(tracing, span, context)
 }
 
 /** The client side of one request. Every method may be called at any time; after the end they do nothing. */
 export class ClientSpan {
   readonly tracing: HttpTracing
+  /** The caller's context with this span in it. */
+  readonly context: Context
   readonly #span: Span
   #ended: boolean
   #responded = false
 
-  constructor(tracing: HttpTracing, span: Span) {
+  constructor(tracing: HttpTracing, span: Span, context: Context) {
     this.tracing = tracing
+    this.context = context
     this.#span = span
     this.#ended = !span.isRecording()
   }
@@ -114,11 +118,9 @@ export class ClientSpan {
   fail(thrown: unknown): void {
     if (this.#ended) return
     this.#attempt(() => {
-      const exception = thrown instanceof Error ? thrown : String(thrown)
-      const message = typeof exception === 'string' ? exception : exception.message
-      this.#span.recordException(exception)
+      this.#span.recordException(thrown instanceof Error ? thrown : String(thrown))
       this.#span.setAttribute(errorType, typeName(thrown))
-      this.#span.setStatus({ code: SpanStatusCode.ERROR, message })
+      this.#span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(thrown) })
     })
     this.end()
   }

@@ -48,7 +48,8 @@ export class Connection {
     options: { readonly names: Generations; readonly trustProxy: boolean },
   ): void {
     const headers = request.rawHeaders
-    const hostHeader = rawHeader(headers, 'host') ?? ''
+    // HTTP/2 has a pseudo header in its place.
+    const hostHeader = rawHeader(headers, 'host') ?? rawHeader(headers, ':authority') ?? ''
     const userAgent = rawHeader(headers, 'user-agent') ?? ''
     const { facts } = this
     const clientAddress = (options.trustProxy ? forwardedFor(headers) : undefined) ?? facts.peerAddress

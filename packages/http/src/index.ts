@@ -1,4 +1,6 @@
+export { fastifyTracing } from './fastify.ts'
 export { type HttpInstrumentation, instrumentHttp } from './instrument.ts'
+export { type HttpHandler, type HttpMiddleware, httpMiddleware } from './middleware.ts'
 export {
   HttpOptionError,
   type HttpOptions,
@@ -7,3 +9,5 @@ export {
   type Semconv,
 } from './options.ts'
 export { setHttpRoute } from './server-span.ts'
+export { tracedAgent } from './traced-agent.ts'
+export { tracedFetch } from './traced-fetch.ts'

@@ -1,7 +1,10 @@
 import http, { IncomingMessage } from 'node:http'
 import https from 'node:https'
+import type { Socket } from 'node:net'
 import { context, ROOT_CONTEXT } from '@opentelemetry/api'
-import { serverSpanOf } from './server-span.ts'
+import { type ServerSpan, serverSpanOf } from './server-span.ts'
+import { startUpgradeSpan } from './server-upgrade.ts'
+import type { HttpTracing } from './trace.ts'
 
 type Emit = (this: unknown, ...args: unknown[]) => boolean
 
@@ -10,51 +13,52 @@ type Emit = (this: unknown, ...args: unknown[]) => boolean
  * already entered and the call only passes through; any other context manager cannot enter one, so the handlers are run
  * in it. Either way an error that a handler throws is recorded before it ends the process.
  */
-export function patchServerEmit(): () => void {
-  const undo = [http.Server.prototype, https.Server.prototype].map((prototype) => patch(prototype))
+export function patchServerEmit(tracing: HttpTracing): () => void {
+  const undo = [http.Server.prototype, https.Server.prototype].map((prototype) => patch(tracing, prototype))
   return () => {
     for (const step of undo) step()
   }
 }
 
-function patch(prototype: http.Server): () => void {
-  // https.Server's prototype inherits from tls.Server: it gets a member of its own.
+function patch(tracing: HttpTracing, prototype: http.Server): () => void {
   const own = Object.hasOwn(prototype, 'emit')
   const holder = prototype as unknown as { emit: Emit }
   const original = holder.emit
   let enabled = true
   function emit(this: unknown, ...args: unknown[]): boolean {
-    const request = args[1]
-    if (!enabled || !(request instanceof IncomingMessage)) {
-      // What belongs to the connection must not run in the context of the request before.
-      if (enabled && args[0] === 'clientError') return context.with(ROOT_CONTEXT, original, this, ...args)
-      return Reflect.apply(original, this, args)
+    if (!enabled) return Reflect.apply(original, this, args)
+    const [event, request] = args
+    if (request instanceof IncomingMessage) {
+      const seen =
+        event === 'upgrade' || event === 'connect' ? startUpgrade(tracing, args) : serverSpanOf(request)
+      if (seen !== undefined) return emitInSpan(seen, () => Reflect.apply(original, this, args))
     }
-    return emitRequest({ original, server: this, args, request })
+    // A broken request must not be handled in the context of the one before it on the same connection.
+    if (event === 'clientError') return context.with(ROOT_CONTEXT, original, this, ...args)
+    return Reflect.apply(original, this, args)
   }
   holder.emit = emit
   return () => {
     enabled = false
+    // Somebody may have patched it after us; then ours stays in the chain and does nothing.
     if (holder.emit !== emit) return
     if (own) holder.emit = original
     else Reflect.deleteProperty(holder, 'emit')
   }
 }
 
-interface Emission {
-  readonly original: Emit
-  readonly server: unknown
-  readonly args: unknown[]
-  readonly request: IncomingMessage
+/** Upgrade and CONNECT pass no channel. */
+function startUpgrade(tracing: HttpTracing, args: readonly unknown[]): ServerSpan | undefined {
+  // Node's documented arguments of both events: request, socket, head.
+  const [, request, socket] = args as [string, IncomingMessage, Socket]
+  const seen = tracing.guard('an upgrade', undefined, () => startUpgradeSpan(tracing, request, socket))
+  if (seen !== undefined) seen.mustRunInContext = true
+  return seen
 }
 
-function emitRequest({ original, server, args, request }: Emission): boolean {
-  const seen = serverSpanOf(request)
-  // Upgrade and CONNECT pass no channel: the socket leaves HTTP, and nobody could tell when such a span ends.
-  if (seen === undefined) return Reflect.apply(original, server, args)
+function emitInSpan(seen: ServerSpan, emit: () => boolean): boolean {
   try {
-    if (!seen.mustRunInContext) return Reflect.apply(original, server, args)
-    return context.with(seen.context, original, server, ...args)
+    return seen.mustRunInContext ? context.with(seen.context, emit) : emit()
   } catch (error) {
     seen.recordException(error)
     seen.abort()

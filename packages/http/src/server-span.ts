@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Context, type Span, SpanStatusCode } from '@opentelemetry/api'
 import { errorType, httpResponseStatusCode, httpRoute, methodInName, oldStatusCode } from './attributes.ts'
+import { messageOf, typeName } from './error-type.ts'
+import { expressRoute } from './express-route.ts'
 import type { HttpTracing } from './trace.ts'
 
 /** Shared by all copies of this package in a process, so that two of them do not make two spans for one request. */
@@ -15,13 +17,15 @@ export interface SeenRequest extends IncomingMessage {
 export class ServerSpan {
   readonly tracing: HttpTracing
   readonly request: IncomingMessage
-  readonly response: ServerResponse
+  readonly response: ResponseHead
   readonly context: Context
   /** undefined: not sampled, or excluded. */
   readonly span: Span | undefined
   /** The context could not be entered by the channel's subscriber: whoever calls the handler must run it in `context`. */
   mustRunInContext = false
   #ended = false
+  #routed = false
+  #thrown: unknown
   #failed = false
 
   constructor(tracing: HttpTracing, parts: Parts) {
@@ -37,6 +41,7 @@ export class ServerSpan {
   setRoute(route: string): void {
     const { span } = this
     if (span === undefined || this.#ended || route === '') return
+    this.#routed = true
     try {
       span.setAttribute(httpRoute, route)
       span.updateName(`${methodInName(this.request.method ?? '')} ${route}`)
@@ -45,22 +50,15 @@ export class ServerSpan {
     }
   }
 
-  /** Records what the handler threw, and the status ERROR. */
+  /** Records what the handler threw. The status becomes ERROR if the answer, or its absence, says so at the end. */
   recordException(thrown: unknown): void {
     const { span } = this
-    if (span === undefined || this.#ended) return
+    if (span === undefined || this.#ended || (this.#failed && this.#thrown === thrown)) return
     this.#failed = true
-    try {
-      const exception = thrown instanceof Error ? thrown : String(thrown)
-      span.recordException(exception)
-      span.setAttribute(errorType, typeName(thrown))
-      span.setStatus({
-        code: SpanStatusCode.ERROR,
-        message: typeof exception === 'string' ? exception : exception.message,
-      })
-    } catch (error) {
-      this.tracing.failed('recording an exception', error)
-    }
+    this.#thrown = thrown
+    this.tracing.guard('recording an exception', undefined, () =>
+      span.recordException(thrown instanceof Error ? thrown : String(thrown)),
+    )
   }
 
   /** The response was written completely. */
@@ -68,7 +66,10 @@ export class ServerSpan {
     const { span } = this
     if (span === undefined || this.#ended) return
     try {
+      if (!this.#routed) this.setRoute(expressRoute(this.request))
       this.#setStatusCode(span)
+      const status = this.response.statusCode
+      if (status >= this.tracing.errorStatusFrom) this.#setError(span, String(status), '')
     } catch (error) {
       this.tracing.failed('the end of a server span', error)
     }
@@ -80,14 +81,9 @@ export class ServerSpan {
     const { span } = this
     if (span === undefined || this.#ended) return
     try {
+      if (!this.#routed) this.setRoute(expressRoute(this.request))
       if (this.response.headersSent) this.#setStatusCode(span)
-      if (!this.#failed) {
-        span.setAttribute(errorType, 'aborted')
-        span.setStatus({
-          code: SpanStatusCode.ERROR,
-          message: 'connection closed before the response was complete',
-        })
-      }
+      this.#setError(span, 'aborted', 'connection closed before the response was complete')
     } catch (error) {
       this.tracing.failed('the end of an aborted server span', error)
     }
@@ -97,12 +93,18 @@ export class ServerSpan {
   #setStatusCode(span: Span): void {
     const { tracing } = this
     const status = this.response.statusCode
+    if (status === 0) return
     if (tracing.stable) span.setAttribute(httpResponseStatusCode, status)
     if (tracing.old) span.setAttribute(oldStatusCode, status)
-    if (status >= tracing.errorStatusFrom && !this.#failed) {
-      span.setAttribute(errorType, String(status))
-      span.setStatus({ code: SpanStatusCode.ERROR })
-    }
+  }
+
+  /** What was thrown says more than the status it led to. */
+  #setError(span: Span, type: string, message: string): void {
+    span.setAttribute(errorType, this.#failed ? typeName(this.#thrown) : type)
+    const text = this.#failed ? messageOf(this.#thrown) : message
+    span.setStatus(
+      text === '' ? { code: SpanStatusCode.ERROR } : { code: SpanStatusCode.ERROR, message: text },
+    )
   }
 
   #end(span: Span): void {
@@ -115,22 +117,18 @@ export class ServerSpan {
   }
 }
 
+/** What a span reads of a response. */
+export type ResponseHead = Pick<ServerResponse, 'statusCode' | 'headersSent'>
+
 interface Parts {
   readonly request: IncomingMessage
-  readonly response: ServerResponse
+  readonly response: ResponseHead
   readonly context: Context
   readonly span: Span | undefined
 }
 
 export function serverSpanOf(request: IncomingMessage): ServerSpan | undefined {
   return (request as SeenRequest)[serverSpanKey]
-}
-
-/** A low-cardinality name of what was thrown: an error's code (`ECONNRESET`), else its class. */
-export function typeName(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return typeof thrown
-  const { code } = thrown as { code?: unknown }
-  return typeof code === 'string' && code !== '' ? code : thrown.name
 }
 
 /**

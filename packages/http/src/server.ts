@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type Context, propagation, ROOT_CONTEXT, type Span, SpanKind, trace } from '@opentelemetry/api'
@@ -6,7 +7,7 @@ import { rawHeader, rawHeadersGetter } from './carrier.ts'
 import { type Connection, connectionOf } from './connection.ts'
 import { isExcluded } from './excluded-paths.ts'
 import { runEventsInContext } from './request-context.ts'
-import { ServerSpan, serverSpanOf } from './server-span.ts'
+import { type ResponseHead, ServerSpan, serverSpanOf } from './server-span.ts'
 import type { HttpTracing, StartOptions } from './trace.ts'
 import { redactQuery } from './url.ts'
 
@@ -17,7 +18,7 @@ import { redactQuery } from './url.ts'
 export function startServerSpan(
   tracing: HttpTracing,
   request: IncomingMessage,
-  response: ServerResponse,
+  response: ServerResponse | ResponseHead,
 ): ServerSpan | undefined {
   if (serverSpanOf(request) !== undefined || tracing.tracer() === undefined) return undefined
   if (isIgnored(tracing, request)) {
@@ -32,7 +33,7 @@ export function startServerSpan(
   const context = span === undefined ? parent : trace.setSpan(parent, span)
   const recording = span?.isRecording() === true
   const seen = new ServerSpan(tracing, { request, response, context, span: recording ? span : undefined })
-  if (tracing.options.responseHeaders === true && span !== undefined)
+  if (tracing.options.responseHeaders === true && span !== undefined && 'setHeader' in response)
     setResponseHeaders(tracing, response, span)
   if (hasBody(request)) runEventsInContext(request, context)
   if (!recording) return seen
@@ -109,7 +110,7 @@ function trackedConnection(socket: Socket): Connection {
     socket.on('close', () => {
       for (const open of connection.open.splice(0)) {
         // Listeners of the response's `close` belong to the request; this one runs before Node emits it.
-        runEventsInContext(open.response, open.context)
+        if (open.response instanceof EventEmitter) runEventsInContext(open.response, open.context)
         open.abort()
       }
     })

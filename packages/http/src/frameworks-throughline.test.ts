@@ -1,0 +1,4 @@
+import { frameworkContract } from './testing/frameworks.test.kit.ts'
+import { registerThroughline } from './testing/provider.test.kit.ts'
+
+frameworkContract(registerThroughline())

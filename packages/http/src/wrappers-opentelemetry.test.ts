@@ -1,0 +1,4 @@
+import { registerOpenTelemetry } from './testing/provider.test.kit.ts'
+import { wrapperContract } from './testing/wrappers.test.kit.ts'
+
+wrapperContract(registerOpenTelemetry())
