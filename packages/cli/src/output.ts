@@ -11,6 +11,6 @@ export function renderOptions(): RenderOptions {
   const { stdout, env } = process
   return {
     width: stdout.columns || Number(env['COLUMNS']) || 120,
-    color: Boolean(stdout.isTTY) && (env['NO_COLOR'] ?? '') === '',
+    color: stdout.isTTY && (env['NO_COLOR'] ?? '') === '',
   }
 }

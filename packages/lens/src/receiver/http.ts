@@ -95,7 +95,8 @@ async function readBody(
   if (Number(request.headers['content-length'] ?? 0) > requestBytesMax) return tooLarge
   const chunks: Buffer[] = []
   let sizeBytes = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  // Left early, the request must not be destroyed: node reads and discards the rest, so that the sender sees the answer.
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     sizeBytes += chunk.length
     if (sizeBytes > requestBytesMax) return tooLarge
     chunks.push(chunk)
@@ -131,8 +132,6 @@ function send(response: ServerResponse, reply: Reply): void {
   response.writeHead(reply.status, {
     'content-type': reply.contentType,
     'content-length': Buffer.byteLength(reply.body),
-    // What was not read of a refused body would be taken for the next request.
-    ...(response.req.complete ? undefined : { connection: 'close' }),
     ...reply.headers,
   })
   response.end(reply.body)
