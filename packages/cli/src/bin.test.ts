@@ -57,12 +57,12 @@ async function startLens(...args: readonly string[]): Promise<RunningLens> {
 }
 
 const resource = (name: string): object => ({
+  attributes: [{ key: 'service.name', value: { stringValue: name } }],
+})
 
 /** Publish and process, 10 ms apart, in two services. */
 async function sendTrace(httpUrl: string): Promise<void> {
   const ids = { traceId, startTimeUnixNano: '1790000000000000000', endTimeUnixNano: '1790000000010000000' }
-    attributes: [{ key: 'service.name', value: { stringValue: name } }],
-  })
   const times = { startTimeUnixNano: '1790000000020000000', endTimeUnixNano: '1790000000040000000' }
   const publish = { ...ids, spanId: '0000000000000001', name: 'publish\u001b[2J', kind: 4 }
   const handle = {
