@@ -14,6 +14,7 @@ import { registerJobRoutes } from './routes/job.ts'
 import { registerNodeRoutes, registerQueryTargetRoutes } from './routes/node.ts'
 import { registerSystemRoutes } from './routes/system.ts'
 import { createTargetValidator } from './target.ts'
+import { nameSpans } from './tracing.ts'
 import { validateBySchemas } from './validation.ts'
 
 const bodyBytesMax = 1024 * 1024
@@ -32,11 +33,17 @@ export interface AppOptions {
   readonly checkResponses?: boolean
 }
 
+export interface ApiApp {
+  readonly app: FastifyInstance
+  /** Prometheus text. */
+  readonly metrics: () => Promise<string>
+}
+
 /**
  * The API server's application, not listening yet. Requests pass, in this order: log and metrics, request id, CORS,
  * audit, authentication and permission of the route, validation, target check, handler.
  */
-export async function buildApp(parts: ApiParts, options: AppOptions = {}): Promise<FastifyInstance> {
+export async function buildApp(parts: ApiParts, options: AppOptions = {}): Promise<ApiApp> {
   const app = fastify({
     bodyLimit: bodyBytesMax,
     genReqId: (request) => requestIdOf(request.headers['x-request-id']),
@@ -47,6 +54,7 @@ export async function buildApp(parts: ApiParts, options: AppOptions = {}): Promi
   validateBySchemas(app, { checkResponses: options.checkResponses ?? false })
   handleErrors(app, logger)
   acceptEmptyJson(app)
+  nameSpans(app)
   observeRequests(app, { logger, metrics })
   allowOrigins(app, parts.config.controller.api.security.cors.allow_origins)
   auditRequests(app, { audit, logger })
@@ -65,7 +73,7 @@ export async function buildApp(parts: ApiParts, options: AppOptions = {}): Promi
       { prefix },
     )
   }
-  return app
+  return { app, metrics: () => metrics.registry.metrics() }
 }
 
 function contextOf(parts: ApiParts, options: AppOptions): ApiContext {

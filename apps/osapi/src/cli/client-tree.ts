@@ -57,7 +57,7 @@ function addNode(client: Group, streams: Streams): void {
   addCommand(node, streams)
 }
 
-type NodeCommandName = Exclude<keyof typeof nodeCommands, 'isBroadcast'>
+type NodeCommandName = keyof typeof nodeCommands
 
 function addNetwork(node: Group, run: (name: NodeCommandName) => Run): void {
   const network = node.group('network', 'network of the host')

@@ -1,9 +1,9 @@
 import type { CommandResult, Results } from '../../api/types.ts'
 import type { Answer } from '../../client/index.ts'
+import { isBroadcast } from '../../job/subjects.ts'
 import type { ClientCommand, ClientSession } from '../client-session.ts'
 import { commandView } from '../output/node-views.ts'
 import { outcomeOf, resultLines } from '../output/results.ts'
-import { isBroadcast } from './node.ts'
 
 export const exec: ClientCommand = async (session) => {
   const args = session.flags.list('args')

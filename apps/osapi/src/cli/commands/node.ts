@@ -1,5 +1,6 @@
 import type { HostResult, Results } from '../../api/types.ts'
 import type { Answer, NodeClient } from '../../client/index.ts'
+import { isBroadcast } from '../../job/subjects.ts'
 import type { ClientCommand, ClientSession } from '../client-session.ts'
 import * as views from '../output/node-views.ts'
 import { type ResultView, resultLines } from '../output/results.ts'
@@ -58,8 +59,4 @@ export const status: ClientCommand = async (session) => {
   session.setJob(answer.body.job_id)
   session.show(answer, () => views.nodeStatusLines(answer.body, isBroadcast(session.target)))
   return 0
-}
-
-export function isBroadcast(target: string): boolean {
-  return target === '_all' || target.includes(':')
 }
