@@ -60,10 +60,13 @@ export class SystemClock implements Clock {
   }
 }
 
+/** As a reading, three years of uptime; as milliseconds since the epoch, March 1973. */
+const performanceReadingMsMax = 1e11
+
 /**
  * Milliseconds since the clock's origin of a time that a user gave: `[seconds, nanoseconds]`, a Date, milliseconds since
- * the epoch, or a reading of `performance.now()` (a number below the process's time origin). Undefined for anything
- * that is not a finite time.
+ * the epoch, or a reading of `performance.now()` (a number below 10^11). Undefined for anything that is not a finite
+ * time.
  */
 export function timeInputToMs(
   input: TimeInput,
@@ -71,7 +74,7 @@ export function timeInputToMs(
 ): number | undefined {
   if (typeof input === 'number') {
     if (!Number.isFinite(input)) return undefined
-    return input < performance.timeOrigin
+    return input < performanceReadingMsMax
       ? input + origin.performanceCorrectionMs
       : input - originUnixMs(origin.unixNano)
   }
