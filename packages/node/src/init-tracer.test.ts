@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer, get, type IncomingMessage } from 'node:http'
@@ -186,4 +187,21 @@ test('the resource: names of the environment beat the name in code, attributes i
 test('the version in the code is that of package.json', () => {
   const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
   assert.equal(version, (JSON.parse(manifest) as { version: string }).version)
+})
+
+test('stdout: each span as JSON on file descriptor 1, beside OTLP or alone', async () => {
+  const program = `
+    import { trace } from '@opentelemetry/api'
+    import { initTracer } from ${JSON.stringify(new URL('./index.js', import.meta.url).href)}
+    initTracer('printer', { stdout: true })
+    trace.getTracer('x').startSpan('printed', { attributes: { 'job.id': '7' } }).end()`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [text, [code]] = await Promise.all([child.stdout.toArray(), once(child, 'exit')])
+  assert.equal(code, 0)
+  const span = JSON.parse(text.join('')) as { name: string; attributes: object; resource: object }
+  assert.equal(span.name, 'printed')
+  assert.deepEqual(span.attributes, { 'job.id': '7' })
+  assert.match(JSON.stringify(span.resource), /"service\.name":"printer"/)
 })

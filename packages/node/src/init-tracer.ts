@@ -1,6 +1,7 @@
 import { type TracerProvider as ApiTracerProvider, type Attributes, diag, trace } from '@opentelemetry/api'
 import {
   createOtlpExporter,
+  createStdoutExporter,
   ExporterError,
   type Ledger,
   type OtlpExporter,
@@ -167,6 +168,7 @@ function createSinks(
   const settings = otlpSettings(said, env)
   const chosen = exportersOf(options, env, settings !== undefined)
   const sinks: SpanSink[] = []
+  if (chosen.has('stdout')) sinks.push(createStdoutExporter(surroundings))
   if (!chosen.has('otlp')) return { sinks, otlp: undefined }
   const otlp = checkedOtlpExporter({
     ...(settings ?? localSettings(said, env)),
