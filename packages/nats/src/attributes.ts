@@ -53,8 +53,17 @@ export function destinationOf(
   return { name: subject.startsWith('$JS.ACK.') ? template : subject, template, temporary: false }
 }
 
-export function destinationAttributes(destination: Destination): Attributes {
-  const attributes: Attributes = { [messagingSystem]: 'nats', [destinationName]: destination.name }
+/** What every messaging span begins with. */
+export function messagingAttributes(
+  destination: Destination,
+  operation: { readonly name: string; readonly type: string },
+): Attributes {
+  const attributes: Attributes = {
+    [messagingSystem]: 'nats',
+    [destinationName]: destination.name,
+    [operationName]: operation.name,
+    [operationType]: operation.type,
+  }
   if (destination.template !== destination.name) attributes[destinationTemplate] = destination.template
   if (destination.temporary) attributes[destinationTemporary] = true
   return attributes

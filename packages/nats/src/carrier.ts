@@ -63,8 +63,12 @@ interface HeadersCarrier {
 
 const headersSetter: TextMapSetter<HeadersCarrier> = {
   set(carrier, key, value) {
-    carrier.headers ??= copyWithout(carrier.source, carrier.propagator.fields())
-    carrier.headers.set(key.toLowerCase(), value, Match.IgnoreCase)
+    if (carrier.headers === undefined) {
+      carrier.headers = copyWithout(carrier.source, carrier.propagator.fields())
+    }
+    // Looking for other spellings of the name costs a microsecond, and fresh headers have none.
+    const match = carrier.source === undefined ? Match.Exact : Match.IgnoreCase
+    carrier.headers.set(key.toLowerCase(), value, match)
   },
 }
 

@@ -16,7 +16,7 @@ import * as keys from './attributes.ts'
 import { extractFromHeaders, spanContextOf } from './carrier.ts'
 import { traceIterable } from './message-iterator.ts'
 import type { NatsTracingOptions } from './options.ts'
-import { handOver, noteHandOver, runProcessing } from './process.ts'
+import { addDelivery, handOver, noteHandOver, runProcessing } from './process.ts'
 import { markSent } from './sent.ts'
 import { tracingOf } from './trace.ts'
 import { endSpan, endSpanWithError, NatsTracing } from './tracing.ts'
@@ -69,14 +69,13 @@ async function publish(tracing: NatsTracing, client: JetStreamClient, send: Publ
   const { subject, payload, publishOptions } = send
   // A KV or object store on this client: its own spans are those of tracedKv.
   if (keys.roleOf(subject) !== 'message') return client.publish(subject, payload, publishOptions)
-  const id = publishOptions?.msgID
   const sending = tracing.startSend({
     kind: SpanKind.PRODUCER,
     operation: 'publish',
     subject,
     payload,
     headers: publishOptions?.headers,
-    attributes: id === undefined ? {} : { [keys.messageId]: id },
+    messageId: publishOptions?.msgID,
   })
   try {
     const carrying = markSent(sending.headers ?? headers())
@@ -129,7 +128,7 @@ function tracedPushConsumer(tracing: NatsTracing, consumer: PushConsumer): PushC
 }
 
 function tracedMessages(tracing: NatsTracing, messages: ConsumerMessages): ConsumerMessages {
-  traceIterable(messages, tracing, {})
+  traceIterable(messages, { tracing })
   return messages
 }
 
@@ -152,7 +151,7 @@ function tracedCallback<O extends { callback?: Callback }>(
 async function next(tracing: NatsTracing, consumer: Consumer, options?: NextOptions): Promise<JsMsg | null> {
   const startTime = Date.now()
   const message = await consumer.next(options)
-  if (message !== null) {
+  if (message !== null && tracing.isOn) {
     noteHandOver(tracing, message)
     endSpan(startReceive(tracing, message, startTime))
   }
@@ -162,18 +161,12 @@ async function next(tracing: NatsTracing, consumer: Consumer, options?: NextOpti
 function startReceive(tracing: NatsTracing, message: JsMsg, startTime: TimeInput): Span {
   const destination = tracing.destination(message.subject)
   const producer = spanContextOf(extractFromHeaders(message.headers, undefined, tracing.propagator))
+  const attributes = keys.messagingAttributes(destination, { name: 'receive', type: 'receive' })
+  addDelivery(message, attributes)
   return tracing.tracer.startSpan(`receive ${destination.template}`, {
     kind: SpanKind.CLIENT,
     startTime,
     links: producer === undefined ? [] : [{ context: producer }],
-    attributes: {
-      ...keys.destinationAttributes(destination),
-      [keys.operationName]: 'receive',
-      [keys.operationType]: 'receive',
-      [keys.natsStream]: message.info.stream,
-      [keys.subscriptionName]: message.info.consumer,
-      [keys.natsDeliveryCount]: message.info.deliveryCount,
-      ...tracing.serverAttributes(),
-    },
+    attributes: tracing.addServer(attributes),
   })
 }

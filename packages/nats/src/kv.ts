@@ -71,12 +71,10 @@ interface Call<R> {
 function traceCall<R>({ store, operation, key, call, done }: Call<R>): Promise<R> {
   const { tracing, bucket } = store
   const active = context.active()
+  if (!tracing.isOn) return call()
   if (tracing.options.rootSpans === false && spanContextOf(active) === undefined) return call()
-  const attributes: Attributes = {
-    [keys.kvBucket]: bucket,
-    [keys.kvOperation]: operation,
-    ...tracing.serverAttributes(),
-  }
+  const attributes: Attributes = { [keys.kvBucket]: bucket, [keys.kvOperation]: operation }
+  tracing.addServer(attributes)
   if (key !== undefined) attributes[keys.kvKey] = key
   const span = tracing.tracer.startSpan(
     `kv.${operation} ${bucket}`,

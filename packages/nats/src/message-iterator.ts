@@ -1,4 +1,4 @@
-import type { Attributes, Context } from '@opentelemetry/api'
+import type { Context } from '@opentelemetry/api'
 import { ContextHolder } from '@throughline/trace'
 import { activeContext, enterFrame } from './frame.ts'
 import { handOver, type Message, type Processing } from './process.ts'
@@ -16,26 +16,21 @@ interface Iterable<M> {
  * `next()` also runs in the frame of whoever started the loop without awaiting it: until the first message is done,
  * that caller's later code is inside its span too. The callback forms have no such window.
  */
-export function traceIterable<M extends Message>(
-  iterable: Iterable<M>,
-  tracing: NatsTracing,
-  attributes: Attributes,
-  onMessage?: (message: M) => void,
-): void {
+export function traceIterable<M extends Message>(iterable: Iterable<M>, setup: IterableSetup<M>): void {
   const untraced = iterable[Symbol.asyncIterator]
-  iterable[Symbol.asyncIterator] = () =>
-    new MessageIterator(untraced.call(iterable), { tracing, attributes, onMessage })
+  iterable[Symbol.asyncIterator] = () => new MessageIterator(untraced.call(iterable), setup)
 }
 
-interface Setup<M> {
+export interface IterableSetup<M> {
   readonly tracing: NatsTracing
-  readonly attributes: Attributes
-  readonly onMessage: ((message: M) => void) | undefined
+  /** The queue group of the subscription. */
+  readonly group?: string | undefined
+  readonly onMessage?: (message: M) => void
 }
 
 class MessageIterator<M extends Message> implements AsyncIterableIterator<M> {
   readonly #untraced: AsyncIterator<M>
-  readonly #setup: Setup<M>
+  readonly #setup: IterableSetup<M>
   /** The context around the loop. */
   #base: Context | undefined
   /** Of the last message. */
@@ -43,7 +38,7 @@ class MessageIterator<M extends Message> implements AsyncIterableIterator<M> {
   #first: ContextHolder | undefined
   #processing: Processing | undefined
 
-  constructor(untraced: AsyncIterator<M>, setup: Setup<M>) {
+  constructor(untraced: AsyncIterator<M>, setup: IterableSetup<M>) {
     this.#untraced = untraced
     this.#setup = setup
   }
@@ -81,9 +76,9 @@ class MessageIterator<M extends Message> implements AsyncIterableIterator<M> {
   #start(message: M, { base, entered }: { base: Context; entered: ContextHolder }): void {
     // Two next() without an await between them: the first message is done when the second arrives.
     this.#finish()
-    const { tracing, attributes, onMessage } = this.#setup
+    const { tracing, group, onMessage } = this.#setup
     onMessage?.(message)
-    const processing = handOver(tracing, message, { base, attributes })
+    const processing = handOver(tracing, message, { base, group })
     if (processing === undefined) return
     entered.current = processing.context
     this.#context = processing.context

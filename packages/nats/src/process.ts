@@ -4,6 +4,7 @@ import {
   type Attributes,
   type Context,
   context,
+  INVALID_SPAN_CONTEXT,
   propagation,
   type Span,
   SpanKind,
@@ -59,21 +60,29 @@ const defaultTracing = new NatsTracing({})
 export function handOver(
   tracing: NatsTracing,
   message: Message,
-  received: { readonly base: Context; readonly attributes?: Attributes },
+  received: { readonly base: Context; readonly group?: string | undefined },
 ): Processing | undefined {
+  if (!tracing.isOn) return passOn(tracing, message, received.base)
   const wanted = wantedSpan(tracing, message)
   if (wanted === false) {
     noteHandOver(tracing, message)
     return undefined
   }
-  const attributes = { ...received.attributes, ...wanted?.attributes }
   const processing = startProcessing(tracing, message, {
     base: received.base,
     name: wanted?.name,
-    attributes,
+    attributes: wanted?.attributes,
+    group: received.group,
   })
   handovers.set(message, { tracing, processing })
   return processing
+}
+
+/** Without a tracer, what the message's handler sends on still carries the context that the message brought. */
+function passOn(tracing: NatsTracing, message: Message, base: Context): Processing | undefined {
+  if (message.headers === undefined) return undefined
+  const carried = extractFromHeaders(message.headers, base, tracing.propagator)
+  return carried === base ? undefined : new Processing(noSpan, carried)
 }
 
 /** A message without a span so far: processMessage starts it, with the options of the message's connection. */
@@ -154,39 +163,46 @@ interface StartOptions {
   readonly base: Context
   readonly name: string | undefined
   readonly attributes: Attributes | undefined
+  readonly group?: string | undefined
 }
 
 function startProcessing(tracing: NatsTracing, message: Message, options: StartOptions): Processing {
   const base = propagation.deleteBaggage(trace.deleteSpan(options.base))
   const carried = extractFromHeaders(message.headers, base, tracing.propagator)
+  if (!tracing.isOn) return new Processing(noSpan, carried)
   const producer = spanContextOf(carried)
   const parent = tracing.options.consumerParent === 'link' ? trace.deleteSpan(carried) : carried
   const destination = tracing.destination(message.subject)
+  const attributes = keys.messagingAttributes(destination, processOperation)
+  attributes[keys.bodySize] = message.data.length
+  if (options.group !== undefined) attributes[keys.consumerGroupName] = options.group
+  addMessageId(message, attributes)
+  addDelivery(message, attributes)
+  tracing.addServer(attributes)
+  if (options.attributes !== undefined) Object.assign(attributes, options.attributes)
   const span = tracing.tracer.startSpan(
     options.name ?? `process ${destination.template}`,
     {
       kind: SpanKind.CONSUMER,
-      links: producer === undefined ? [] : [{ context: producer }],
-      attributes: {
-        ...keys.destinationAttributes(destination),
-        [keys.operationName]: 'process',
-        [keys.operationType]: 'process',
-        [keys.bodySize]: message.data.length,
-        ...tracing.serverAttributes(),
-        ...messageAttributes(message),
-        ...options.attributes,
-      },
+      attributes,
+      ...(producer === undefined ? undefined : { links: [{ context: producer }] }),
     },
     parent,
   )
   return new Processing(span, trace.setSpan(carried, span))
 }
 
-function messageAttributes(message: Message): Attributes {
-  const attributes: Attributes = {}
+const processOperation = { name: 'process', type: 'process' }
+const noSpan = trace.wrapSpanContext(INVALID_SPAN_CONTEXT)
+
+function addMessageId(message: Message, attributes: Attributes): void {
   const id = message.headers?.get('Nats-Msg-Id')
   if (id) attributes[keys.messageId] = id
-  if (!('info' in message)) return attributes
+}
+
+/** What JetStream says of the delivery, for its messages. */
+export function addDelivery(message: Message, attributes: Attributes): void {
+  if (!('info' in message)) return
   try {
     const { info } = message
     attributes[keys.natsStream] = info.stream
@@ -196,7 +212,6 @@ function messageAttributes(message: Message): Attributes {
   } catch {
     // Made by toJsMsg() from a message that JetStream did not deliver.
   }
-  return attributes
 }
 
 function wantedSpan(tracing: NatsTracing, message: Message): ProcessSpanOptions | false | undefined {

@@ -8,7 +8,7 @@ import type {
   Subscription,
   SubscriptionOptions,
 } from '@nats-io/nats-core'
-import { type Attributes, context, SpanKind } from '@opentelemetry/api'
+import { context, SpanKind } from '@opentelemetry/api'
 import * as keys from './attributes.ts'
 import { traceIterable } from './message-iterator.ts'
 import type { NatsTracingOptions } from './options.ts'
@@ -160,26 +160,28 @@ function subscribe(
   if (keys.roleOf(subject) === 'internal' || tracing.destination(subject).temporary) {
     return connection.subscribe(subject, options)
   }
-  const attributes: Attributes =
-    options?.queue === undefined ? {} : { [keys.consumerGroupName]: options.queue }
   if (typeof options?.callback === 'function') {
     return connection.subscribe(subject, {
       ...options,
-      callback: tracedCallback(tracing, options.callback, attributes),
+      callback: tracedCallback(tracing, options.callback, options.queue),
     })
   }
   const subscription = connection.subscribe(subject, options)
-  traceIterable(subscription, tracing, attributes, (message) => traceRespond(tracing, message))
+  traceIterable(subscription, {
+    tracing,
+    group: options?.queue,
+    onMessage: (message) => traceRespond(tracing, message),
+  })
   return subscription
 }
 
 type Callback = NonNullable<SubscriptionOptions['callback']>
 
-function tracedCallback(tracing: NatsTracing, callback: Callback, attributes: Attributes): Callback {
+function tracedCallback(tracing: NatsTracing, callback: Callback, group: string | undefined): Callback {
   return function (this: unknown, error, message) {
     if (error !== null) return callback.call(this, error, message)
     traceRespond(tracing, message)
-    const processing = handOver(tracing, message, { base: context.active(), attributes })
+    const processing = handOver(tracing, message, { base: context.active(), group })
     if (processing === undefined) return callback.call(this, error, message)
     return runProcessing(processing, () => callback.call(this, error, message))
   }

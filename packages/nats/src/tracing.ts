@@ -3,11 +3,13 @@ import {
   type Attributes,
   type Context,
   context,
+  ProxyTracerProvider,
   propagation,
   type Span,
   type SpanKind,
   SpanStatusCode,
   type Tracer,
+  type TracerProvider,
   trace,
 } from '@opentelemetry/api'
 import * as keys from './attributes.ts'
@@ -16,53 +18,79 @@ import type { NatsTracingOptions } from './options.ts'
 
 const scope = { name: '@throughline/nats', version: '0.1.0' }
 
+/** What the API hands out until a tracer is registered. */
+const noTracerProvider = new ProxyTracerProvider().getDelegate()
+/** Subjects with ids in them must not fill the memory. */
+const destinationsMax = 1_000
+
 /** Everything that the spans of one connection share. */
 export class NatsTracing {
   readonly options: NatsTracingOptions
   readonly propagator: Propagator
   readonly #connection: NatsConnection | undefined
-  readonly #destinations: Parameters<typeof keys.destinationOf>[1]
+  readonly #mapper: Parameters<typeof keys.destinationOf>[1]
+  readonly #destinations = new Map<string, keys.Destination>()
+  #provider: TracerProvider = noTracerProvider
+  #tracer: Tracer | undefined
   #server = ''
-  #serverAttributes: Attributes = {}
+  #address = ''
+  #port: number = Number.NaN
 
   constructor(options: NatsTracingOptions, connection?: NatsConnection) {
     this.options = options
     this.propagator = options.propagator ?? propagation
     this.#connection = connection
-    this.#destinations = { inboxPrefix: inboxPrefixOf(connection), template: options.destinationTemplate }
+    this.#mapper = { inboxPrefix: inboxPrefixOf(connection), template: options.destinationTemplate }
   }
 
-  /** Asked for each span: the global provider may be registered after the connection was wrapped. */
+  /** False until a tracer is registered: then messages are handed on, with the context that they bring, and no more. */
+  get isOn(): boolean {
+    return this.#currentProvider() !== noTracerProvider
+  }
+
+  /** The global provider may be registered after the connection was wrapped, and be exchanged. */
   get tracer(): Tracer {
-    return (this.options.tracerProvider ?? trace.getTracerProvider()).getTracer(scope.name, scope.version)
+    const provider = this.#currentProvider()
+    if (this.#tracer === undefined || provider !== this.#provider) {
+      this.#provider = provider
+      this.#tracer = provider.getTracer(scope.name, scope.version)
+    }
+    return this.#tracer
   }
 
-  get inboxPrefix(): string {
-    return this.#destinations.inboxPrefix
+  #currentProvider(): TracerProvider {
+    const provider = this.options.tracerProvider ?? trace.getTracerProvider()
+    return provider instanceof ProxyTracerProvider ? provider.getDelegate() : provider
   }
 
   destination(subject: string): keys.Destination {
-    return keys.destinationOf(subject, this.#destinations)
+    let destination = this.#destinations.get(subject)
+    if (destination === undefined) {
+      if (this.#destinations.size >= destinationsMax) this.#destinations.clear()
+      destination = keys.destinationOf(subject, this.#mapper)
+      this.#destinations.set(subject, destination)
+    }
+    return destination
   }
 
-  /** Of the server that the connection talks to now; it changes when the client reconnects. */
-  serverAttributes(): Attributes {
+  /** Adds the server that the connection talks to now; it changes when the client reconnects. */
+  addServer(attributes: Attributes): Attributes {
     const server = this.#connection?.getServer() ?? ''
     if (server !== this.#server) {
       this.#server = server
       const portAt = server.lastIndexOf(':')
-      const port = Number(server.slice(portAt + 1))
-      this.#serverAttributes =
-        portAt < 0 || !Number.isInteger(port)
-          ? { [keys.serverAddress]: server }
-          : { [keys.serverAddress]: server.slice(0, portAt), [keys.serverPort]: port }
+      this.#address = portAt < 0 ? server : server.slice(0, portAt)
+      this.#port = portAt < 0 ? Number.NaN : Number(server.slice(portAt + 1))
     }
-    return this.#serverAttributes
+    if (this.#address !== '') attributes[keys.serverAddress] = this.#address
+    if (Number.isInteger(this.#port)) attributes[keys.serverPort] = this.#port
+    return attributes
   }
 
   /** Starts the span of a message that is about to be sent. `fallback` is its parent where no span is active. */
   startSend(send: SendOptions): Sending {
     const active = context.active()
+    if (!this.isOn) return { span: undefined, headers: this.inject(active, send.headers) }
     let parent = active
     if (spanContextOf(active) === undefined) {
       // Somebody who sends on a message with its headers continues the trace that these carry.
@@ -72,20 +100,14 @@ export class NatsTracing {
         return { span: undefined, headers: this.inject(active, send.headers) }
     }
     const destination = this.destination(send.subject)
-    const attributes: Attributes = {
-      ...keys.destinationAttributes(destination),
-      [keys.operationName]: send.operation,
-      [keys.operationType]: 'send',
-      ...this.serverAttributes(),
-      ...send.attributes,
-    }
+    const attributes = this.addServer(
+      keys.messagingAttributes(destination, { name: send.operation, type: 'send' }),
+    )
+    if (send.messageId !== undefined) attributes[keys.messageId] = send.messageId
     const size = sizeOf(send.payload)
     if (size !== undefined) attributes[keys.bodySize] = size
     const name = `${send.operation} ${destination.template}`
     const span = this.tracer.startSpan(name, { kind: send.kind, attributes }, parent)
-    const unchanged = parent !== active && span.spanContext().spanId === spanContextOf(parent)?.spanId
-    // Without a tracer the headers stay what they are, down to the case of their names.
-    if (unchanged && send.fallback === undefined) return { span, headers: send.headers }
     return { span, headers: this.inject(trace.setSpan(parent, span), send.headers) }
   }
 
@@ -102,12 +124,12 @@ export interface SendOptions {
   readonly subject: string
   readonly payload: unknown
   readonly headers: MsgHdrs | undefined
-  readonly attributes?: Attributes
+  readonly messageId?: string | undefined
   readonly fallback?: Context | undefined
 }
 
 export interface Sending {
-  /** Undefined where options say so. */
+  /** Undefined without a tracer, and where the options say so. */
   readonly span: Span | undefined
   readonly headers: MsgHdrs | undefined
 }
