@@ -1,5 +1,5 @@
 import { withTraceIds } from '@throughline/logs'
-import { type Logger, pino } from 'pino'
+import { type Logger, type LoggerOptions as PinoOptions, pino } from 'pino'
 
 export type { Logger } from 'pino'
 
@@ -8,6 +8,10 @@ export interface LoggerOptions {
   readonly json?: boolean
   /** Level debug instead of info. */
   readonly debug?: boolean
+  /**
+   * False where tracing is off: context of others passes through then, and its ids belong in no line. Default: true.
+   */
+  readonly traceIds?: boolean
   /** The part of the program, on every line. */
   readonly component?: string
   /** Takes whole lines; default stderr, since stdout belongs to data. */
@@ -23,17 +27,17 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   const write = options.write ?? ((line) => void process.stderr.write(line))
   const now = options.now ?? (() => new Date())
   const render = options.json === true ? jsonLine : textLine
-  const logger = pino(
-    withTraceIds({
-      level: options.debug === true ? 'debug' : 'info',
-      base: null,
-      timestamp: false,
-      formatters: { level: (label) => ({ level: label }) },
-      serializers: { error: errorText, err: errorText },
-      mixinMergeStrategy: (fields, ids) => ({ ...fields, ...ids }),
-    }),
-    { write: (line: string) => write(`${render(JSON.parse(line) as LogRecord, now())}\n`) },
-  )
+  const settings: PinoOptions = {
+    level: options.debug === true ? 'debug' : 'info',
+    base: null,
+    timestamp: false,
+    formatters: { level: (label) => ({ level: label }) },
+    serializers: { error: errorText, err: errorText },
+    mixinMergeStrategy: (fields, ids) => ({ ...fields, ...ids }),
+  }
+  const logger = pino(options.traceIds === false ? settings : withTraceIds(settings), {
+    write: (line: string) => write(`${render(JSON.parse(line) as LogRecord, now())}\n`),
+  })
   return options.component === undefined ? logger : logger.child({ component: options.component })
 }
 

@@ -1,12 +1,17 @@
-import type { Config } from './config/index.ts'
+import { context, propagation } from '@opentelemetry/api'
+import { initTracer } from '@throughline/node'
+import { AsyncContextManager, w3cTraceContextPropagator } from '@throughline/trace'
+import type { Config, TracingConfig } from './config/index.ts'
+import { version } from './version.ts'
 
 /** Which process of the system this is; each has its own service name. */
-export type ProcessName = 'cli' | 'api' | 'worker' | 'all'
+export type ProcessName = 'cli' | 'api' | 'worker' | 'nats' | 'all'
 
 export const serviceNames: Readonly<Record<ProcessName, string>> = {
   cli: 'osapi-cli',
   api: 'osapi-api',
   worker: 'osapi-worker',
+  nats: 'osapi-nats',
   all: 'osapi',
 }
 
@@ -17,18 +22,62 @@ export interface Tracing {
   shutdown(options?: { readonly timeoutMs?: number }): Promise<void>
 }
 
+export interface TelemetryFlags {
+  readonly json?: boolean
+  readonly warn?: (message: string) => void
+}
+
+const exporters = ['none', 'stdout', 'otlp'] as const
+const otlpEndpointDefault = 'localhost:4317'
+
 /**
- * Starts tracing by `telemetry.tracing`. Off: no provider, but the W3C propagator is set, so that incoming context
+ * Starts tracing by `telemetry.tracing`. Off: no provider, but the W3C propagator is set, so that the context of others
  * passes through. Throws `unsupported tracing exporter: "x"`; warns where stdout spans would mix with --json data.
  */
-export function startTelemetry(
-  _process: ProcessName,
-  config: Config,
-  _flags: { readonly json?: boolean; readonly warn?: (message: string) => void } = {},
-): Tracing {
-  const { exporter, enabled } = config.telemetry.tracing
-  if (!['', 'none', 'stdout', 'otlp'].includes(exporter)) {
-    throw new Error(`unsupported tracing exporter: "${exporter}"`)
+export function startTelemetry(process: ProcessName, config: Config, flags: TelemetryFlags = {}): Tracing {
+  const { tracing } = config.telemetry
+  const exporter = exporterOf(tracing)
+  if (!tracing.enabled) return passThrough()
+  const warn = flags.warn ?? (() => undefined)
+  if (exporter === 'stdout' && flags.json === true) {
+    warn('tracing exporter stdout writes its spans between the JSON data on stdout')
   }
-  return { enabled, shutdown: () => Promise.resolve() }
+  return initTracer(serviceNames[process], {
+    enabled: true,
+    exporter,
+    ...(exporter === 'otlp' ? otlpOptions(tracing) : {}),
+    propagators: ['tracecontext'],
+    serviceVersion: version,
+    diagnostics: warn,
+    // Probes and scrapes come by the second and tell nothing of a job.
+    http: { responseHeaders: true, excludedPaths: ['/health', '/metrics', '/api/health', '/api/metrics'] },
+  })
+}
+
+function exporterOf({ exporter }: TracingConfig): (typeof exporters)[number] {
+  const name = exporter === '' ? 'none' : exporter
+  const known = exporters.find((candidate) => candidate === name)
+  if (known === undefined) {
+    throw new Error(
+      `unsupported tracing exporter: "${exporter}" (telemetry.tracing.exporter; allowed: ${exporters.join(', ')})`,
+    )
+  }
+  return known
+}
+
+function otlpOptions(tracing: TracingConfig) {
+  const { otlp_endpoint: endpoint, otlp_insecure: isInsecure } = tracing
+  const scheme = isInsecure ? 'http' : 'https'
+  const address = endpoint === '' ? otlpEndpointDefault : endpoint
+  return {
+    otlpEndpoint: address.includes('://') ? address : `${scheme}://${address}`,
+    otlpProtocol: tracing.otlp_protocol,
+    otlpHeaders: tracing.otlp_headers,
+  }
+}
+
+function passThrough(): Tracing {
+  propagation.setGlobalPropagator(w3cTraceContextPropagator())
+  context.setGlobalContextManager(new AsyncContextManager().enable())
+  return { enabled: false, shutdown: () => Promise.resolve() }
 }

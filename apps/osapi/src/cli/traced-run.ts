@@ -47,7 +47,12 @@ export async function runTraced(given: RunNeeds, body: (run: TracedRun) => Promi
   const early = createLogger({ json: isJson, write: streams.err })
   const config = configOf(given, early)
   if (!config) return 1
-  const logger = createLogger({ json: isJson, debug: config.debug, write: streams.err })
+  const logger = createLogger({
+    json: isJson,
+    debug: config.debug,
+    traceIds: config.telemetry.tracing.enabled,
+    write: streams.err,
+  })
   let tracing: Tracing
   try {
     tracing = startTelemetry('cli', config, { json: isJson, warn: (message) => logger.warn(message) })

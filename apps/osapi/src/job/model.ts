@@ -80,6 +80,8 @@ export interface JobDetail {
   readonly status: JobStatus
   readonly created: string
   readonly operation: Operation
+  /** As in the subject: `_any`, `_all`, a machine id, or `key:value`. */
+  readonly target?: string
   /** The data of the only response; with several, see `responses`. */
   readonly result?: unknown
   readonly changed?: boolean

@@ -9,6 +9,7 @@ import type {
   JobStatus,
   TimelineEntry,
 } from './model.ts'
+import { parseSubject } from './subjects.ts'
 
 /** The parts of `status.<id>.<event>.<host>.<unixnano>`. */
 export interface EventKey {
@@ -81,6 +82,7 @@ export function jobDetail({ definition, events, eventKeys, responses }: JobRecor
     status,
     created: definition.created,
     operation: definition.operation,
+    ...targetOf(definition),
     ...(only?.data === undefined ? {} : { result: only.data }),
     ...(only?.changed === undefined ? {} : { changed: only.changed }),
     ...(error === undefined || status === 'completed' ? {} : { error }),
@@ -90,6 +92,12 @@ export function jobDetail({ definition, events, eventKeys, responses }: JobRecor
     ...agentStates(sorted, eventKeys),
     timeline: sorted.map(timelineEntry),
   }
+}
+
+/** The target stands in the subject, behind whatever namespace. */
+function targetOf({ subject }: JobDefinition): { readonly target?: string } {
+  const parsed = parseSubject(subject, subject.slice(0, Math.max(0, subject.indexOf('jobs.'))))
+  return parsed === undefined ? {} : { target: parsed.target }
 }
 
 /** Two workers may have one hostname: the second one's machine id goes with it. */

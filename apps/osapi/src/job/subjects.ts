@@ -70,10 +70,11 @@ export function parseSubject(subject: string, prefix: string): { kind: JobKind; 
   return undefined
 }
 
-/** A subject without the ids in it, for the names of spans: `jobs.query.host.{host}`, `jobs.query.label.{label}`. */
+/** A subject without the ids in it, for the names of spans: `jobs.query.host.{host}`, `audit.{id}`. */
 export function subjectTemplate(subject: string): string | undefined {
-  const found = /^(.*?jobs\.(?:query|modify))\.(host|label)\./.exec(subject)
-  return found === null ? undefined : `${found[1]}.${found[2]}.{${found[2]}}`
+  const job = /^(.*?jobs\.(?:query|modify))\.(host|label)\./.exec(subject)
+  if (job !== null) return `${job[1]}.${job[2]}.{${job[2]}}`
+  return subject.replace(/\.[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/, '.{id}')
 }
 
 const idPattern = /^[a-zA-Z0-9_-]{1,128}$/

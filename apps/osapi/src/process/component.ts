@@ -23,5 +23,11 @@ export interface ApiParts {
   readonly tracingEnabled: boolean
 }
 
+export interface ApiServer extends Component {
+  readonly port: number
+  /** The Prometheus text of its metrics, for the metrics port. */
+  metrics(): Promise<string>
+}
+
 /** `startApi` of src/api: resolves when the server listens, with the port it got. */
-export type StartApi = (parts: ApiParts) => Promise<Component & { readonly port: number }>
+export type StartApi = (parts: ApiParts) => Promise<ApiServer>

@@ -1,12 +1,10 @@
 import { ConfigError, loadConfig, requireKeys } from '../../config/index.ts'
 import { createLogger } from '../../logger.ts'
-import type { Launch } from '../../process/index.ts'
+import { type ProcessCommand, runProcess } from '../../process/index.ts'
 import { version } from '../../version.ts'
 import type { Streams } from '../streams.ts'
 import { oneLine } from '../traced-run.ts'
 import type { Invocation } from '../tree.ts'
-
-export type ProcessCommand = 'all' | 'nats' | 'api' | 'worker'
 
 const signingKey = 'controller.api.security.signing_key'
 
@@ -32,17 +30,18 @@ export async function startProcess(
       env: process.env,
       flags: settings,
     })
-    const logger = createLogger({ json, debug: config.debug, write: streams.err })
+    const logger = createLogger({
+      json,
+      debug: config.debug,
+      traceIds: config.telemetry.tracing.enabled,
+      write: streams.err,
+    })
     for (const warning of warnings) logger.warn(warning)
     requireKeys(config, needs[name])
-    return await launch(name, { config, logger, version, json })
+    return await runProcess(name, { config, logger, version, json })
   } catch (error) {
     if (error instanceof ConfigError) early.fatal(oneLine(error.message))
     else early.fatal({ error }, `failed to start ${name}`)
     return 1
   }
-}
-
-async function launch(_name: ProcessCommand, _launch: Launch): Promise<number> {
-  throw new Error('not here yet')
 }
