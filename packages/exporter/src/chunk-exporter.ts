@@ -34,7 +34,6 @@ export class ChunkExporter {
   readonly #timer: NodeJS.Timeout
   readonly #sent = new SentChunks()
   readonly #idleBuffers: ArrayBuffer[] = []
-  #flushCount = 0
   #endedAtLastExit = 0
   #shutdown: Promise<FlushResult> | undefined
 
@@ -92,16 +91,12 @@ export class ChunkExporter {
   /** Hands over what has ended and resolves when all of it is settled, at the latest after `timeoutMs`. Never rejects. */
   async forceFlush(options: FlushOptions = {}): Promise<FlushResult> {
     this.#handOver()
-    this.#flushCount++
-    this.#worker.keepProcessAlive(true)
     const settled = this.#sent.whenSettled({
       timeoutMs: options.timeoutMs ?? flushTimeoutMsDefault,
       stopsAtFailure: options.retry === false,
     })
     if (this.#sent.bytes > 0) this.#worker.post({ kind: 'flush' })
-    const undeliveredSpanCount = await settled
-    if (--this.#flushCount === 0) this.#worker.keepProcessAlive(false)
-    return { undeliveredSpanCount }
+    return { undeliveredSpanCount: await settled }
   }
 
   /** Flushes, gives up what is left then, and ends the worker. Spans that end later are counted as dropped. Never rejects. */

@@ -258,6 +258,18 @@ describe('OTLP exporter: limits and ends', () => {
     assert.deepEqual(await exporter.shutdown(), { undeliveredSpanCount: 7 }, 'the same result again')
   })
 
+  it('a flush does not wait for the next retry', async (t) => {
+    const port = await unusedPort()
+    const aMonthMs = 2 ** 31 - 1
+    const retry = { initialDelayMs: aMonthMs, delayMsMax: aMonthMs, elapsedMsMax: aMonthMs }
+    const { exporter, endSpans } = start(t, { endpoint: `http://127.0.0.1:${port}`, retry })
+    endSpans(3)
+    assert.deepEqual(await exporter.forceFlush({ retry: false }), { undeliveredSpanCount: 3 })
+    const peer = await startHttpPeer(accept, { port })
+    t.after(peer.stop)
+    assert.deepEqual(await exporter.forceFlush(), { undeliveredSpanCount: 0 })
+  })
+
   it('shutdown delivers what waits', async (t) => {
     const peer = await startHttpPeer(accept)
     t.after(peer.stop)

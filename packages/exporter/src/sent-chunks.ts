@@ -75,7 +75,7 @@ export class SentChunks {
         this.#waiters.delete(waiter)
         resolve(waiter.undeliveredSpanCount + this.#spanCountUntil(waiter.lastChunkId))
       }
-      // Not unref'd: somebody awaits this.
+      // Not unref'd: it keeps the process alive for the one who awaits this, and only so long.
       const timer = setTimeout(end, options.timeoutMs)
       const waiter: Waiter = {
         lastChunkId: this.#lastChunkId,

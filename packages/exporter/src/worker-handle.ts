@@ -21,7 +21,6 @@ export class WorkerHandle {
   // would else run in that span's context, and keep it alive.
   readonly #setUpContext = new AsyncResource('ThroughlineExporter')
   #worker: Worker | undefined
-  #keepsProcessAlive = false
   #crashMs: number[] = []
 
   constructor(options: WorkerHandleOptions) {
@@ -45,21 +44,14 @@ export class WorkerHandle {
     this.#worker?.postMessage(message, transfer)
   }
 
-  /** While true, a running worker keeps the process alive: within an awaited flush or shutdown. */
-  keepProcessAlive(keeps: boolean): void {
-    this.#keepsProcessAlive = keeps
-    if (keeps) this.#worker?.ref()
-    else this.#worker?.unref()
-  }
-
   /** Lets the worker close its connections and end; by force if it does not do so soon. */
   async stop(): Promise<void> {
     const worker = this.#worker
     if (worker === undefined) return
     this.#worker = undefined
-    worker.ref()
     const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
     worker.postMessage({ kind: 'stop' } satisfies HostMessage, [])
+    // Not unref'd: somebody awaits this.
     const force = setTimeout(() => {
       void worker.terminate()
     }, stopTimeoutMs)
@@ -86,8 +78,8 @@ export class WorkerHandle {
       worker.on('exit', (code) => {
         if (this.#worker === worker) this.#crashed(cause === '' ? `it ended with code ${code}` : cause)
       })
+      worker.unref()
       this.#worker = worker
-      this.keepProcessAlive(this.#keepsProcessAlive)
     } catch (error) {
       this.#crashed(error instanceof Error ? error.message : String(error))
     }
