@@ -50,14 +50,33 @@ export async function connect(t: TestContext, port: number): Promise<Socket> {
   return socket
 }
 
-/** Reads until `text` has passed. Returns everything read. */
+/** Reads until `text` has passed, or fails when the connection closes first. Returns everything read. */
 export async function readUntil(socket: Socket, text: string): Promise<string> {
   let all = ''
-  while (!all.includes(text)) {
-    const [chunk] = (await once(socket, 'data')) as [Buffer]
+  return new Promise((resolve, reject) => {
+    const finish = (settle: () => void): void => {
+      socket.off('data', onData).off('close', onClose)
+      settle()
+    }
+    const onData = (chunk: Buffer): void => {
+      all += chunk.toString('latin1')
+      if (all.includes(text)) finish(() => resolve(all))
+    }
+    const onClose = (): void => finish(() => reject(new Error(`closed before ${text}, after ${all}`)))
+    socket.on('data', onData).on('close', onClose)
+  })
+}
+
+/** Everything that comes until the connection closes, in whatever way. */
+export async function readToClose(socket: Socket): Promise<string> {
+  let all = ''
+  socket.on('data', (chunk: Buffer) => {
     all += chunk.toString('latin1')
-  }
-  return all
+  })
+  socket.on('error', () => {})
+  return new Promise((resolve) => {
+    socket.on('close', () => resolve(all))
+  })
 }
 
 /** A hook that fails. */

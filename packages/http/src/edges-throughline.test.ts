@@ -1,0 +1,4 @@
+import { edgeContract } from './testing/edges.test.kit.ts'
+import { registerThroughline } from './testing/provider.test.kit.ts'
+
+edgeContract(registerThroughline())
