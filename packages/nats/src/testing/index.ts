@@ -3,6 +3,7 @@ import { coreContract } from './core.ts'
 import type { Harness } from './harness.ts'
 import { jetstreamContract } from './jetstream.ts'
 import { kvContract } from './kv.ts'
+import { lifecycleContract } from './lifecycle.ts'
 import { loopContract } from './loops.ts'
 
 /** What must hold under every tracer. */
@@ -12,4 +13,5 @@ export function natsContract(harness: Harness): void {
   carrierContract(harness)
   jetstreamContract(harness)
   kvContract(harness)
+  lifecycleContract(harness)
 }
