@@ -9,7 +9,6 @@ const rows: readonly Row[] = [
   ['02', '01', 'osapi-cli', 'CLIENT', 'GET'],
   ['03', '02', 'osapi-api', 'SERVER', 'GET /api/node/:target/hostname'],
   ['04', '03', 'osapi-api', 'CLIENT', 'kv.put job-queue'],
-  ['05', '03', 'osapi-api', 'CLIENT', 'kv.watch job-queue'],
   ['06', '03', 'osapi-api', 'PRODUCER', 'publish jobs.query._any'],
   ['07', '06', 'osapi-worker', 'CONSUMER', 'job.process'],
   ['08', '07', 'osapi-worker', 'CLIENT', 'kv.get job-queue'],

@@ -38,13 +38,6 @@ const expectations: readonly Expectation[] = [
     name: /^kv\.(put|create)/,
     under: 'HTTP server',
   },
-  {
-    what: 'KV watch for the answer',
-    service: 'osapi-api',
-    kind: 'CLIENT',
-    name: /^kv\.(watch|get)/,
-    under: 'HTTP server',
-  },
   { what: 'publish', service: 'osapi-api', kind: 'PRODUCER', name: /publish/, under: 'HTTP server' },
   {
     what: 'job.process',
