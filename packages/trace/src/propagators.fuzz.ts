@@ -22,7 +22,7 @@ const nearly = fc
 test('traceparent: accepted exactly when a regular expression of the grammar accepts it', () => {
   fc.assert(
     fc.property(fc.oneof(traceparents, nearly), (text) => {
-      const trimmed = text.trim()
+      const trimmed = text.replaceAll(/^[ \t]+|[ \t]+$/g, '')
       const future = /^[0-9a-f]{2}/.test(trimmed) && !trimmed.startsWith('00')
       const head = trimmed.slice(0, 55)
       const tail = trimmed.slice(55)

@@ -168,6 +168,16 @@ describe('w3cTraceContextPropagator', () => {
     propagator.inject(contextWithSpan(rootContext, parent), {}, { set: fail })
   })
 
+  test('flags without a meaning are not taken in', () => {
+    assert.equal(parseTraceparent(`${traceparent.slice(0, -2)}ff`)?.traceFlags, 3)
+  })
+
+  test('a line end is no whitespace', () => {
+    for (const text of [`\n${traceparent}`, `${traceparent}\n`, `\u00a0${traceparent}`]) {
+      assert.equal(parseTraceparent(text), undefined)
+    }
+  })
+
   test('parse and format are each other’s inverse', () => {
     const span = parseTraceparent(traceparent, 'a=1')
     assert.ok(span)

@@ -30,6 +30,18 @@ describe('traceIdRatioSampler', () => {
     assert.equal(half.toString(), 'TraceIdRatioBased{0.5}')
   })
 
+  test('the lower 32 bits are compared without a sign', () => {
+    // Threshold 2^24: no upper bits, so that the lower word alone decides.
+    const sampler = traceIdRatioSampler(1 - 2 ** -32)
+    const ids = ['00ffffff', '01000000', '7fffffff', 'ffffffff'].map(
+      (word) => `${'a'.repeat(18)}000000${word}`,
+    )
+    assert.deepEqual(
+      ids.map((id) => samples(sampler, id)),
+      [false, true, true, true],
+    )
+  })
+
   test('0 takes none and 1 takes all', () => {
     assert.deepEqual(
       [highest, lowest].map((id) => samples(traceIdRatioSampler(0), id)),

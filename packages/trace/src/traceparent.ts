@@ -20,7 +20,9 @@ const ids: IdWords = { traceId0: 0, traceId1: 0, traceId2: 0, traceId3: 0, spanI
 export function parseTraceparent(text: string, traceStateText = ''): NonRecordingSpan | undefined {
   if (text.length < traceparentChars) return undefined
   if (text.charCodeAt(2) !== dash || text.charCodeAt(35) !== dash || text.charCodeAt(52) !== dash) {
-    return isOptionalSpace(text) ? parseTraceparent(text.trim(), traceStateText) : undefined
+    return isOptionalSpace(text.charCodeAt(0))
+      ? parseTraceparent(trimOptionalSpace(text), traceStateText)
+      : undefined
   }
   reader.reset()
   const version = reader.byte(text, 0)
@@ -48,11 +50,19 @@ export function formatTraceparent(span: IdentifiedSpan | SpanContext): string {
 
 /** Only a future version may go on after the flags, and only with a dash; trailing space is nobody's. */
 function mayBeFollowed(text: string, version: number): boolean {
-  const rest = text.slice(traceparentChars)
-  return rest.trim() === '' || (version !== 0 && rest.charCodeAt(0) === dash)
+  if (version !== 0 && text.charCodeAt(traceparentChars) === dash) return true
+  return trimOptionalSpace(text).length === traceparentChars
 }
 
-function isOptionalSpace(text: string): boolean {
-  const first = text.charCodeAt(0)
-  return first === 0x20 || first === 0x09
+/** HTTP's optional whitespace is space and tab; `trim()` would take line ends and more. */
+function trimOptionalSpace(text: string): string {
+  let start = 0
+  let end = text.length
+  while (start < end && isOptionalSpace(text.charCodeAt(start))) start += 1
+  while (end > start && isOptionalSpace(text.charCodeAt(end - 1))) end -= 1
+  return text.slice(start, end)
+}
+
+function isOptionalSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09
 }

@@ -64,6 +64,17 @@ describe('TracerProvider.register', () => {
     assert.deepEqual(propagation.fields(), ['traceparent', 'tracestate'])
     first.unregister()
   })
+
+  test('does not take away a provider that was registered after ours was disabled', () => {
+    const first = new TracerProvider()
+    const second = new TracerProvider()
+    first.register({ propagator: null, contextManager: null })
+    trace.disable()
+    second.register({ propagator: null, contextManager: null })
+    first.unregister()
+    assert.equal(trace.getTracer('t').startSpan('s', {}, rootContext).isRecording(), true)
+    second.unregister()
+  })
 })
 
 describe('TracerProvider', () => {
