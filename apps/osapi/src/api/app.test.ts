@@ -33,9 +33,19 @@ describe('the API with a worker', () => {
     return await api.app.inject({ method, url, headers, ...(payload && { payload }) })
   }
 
+  function send(contentType: string, payload: string): Promise<LightMyRequestResponse> {
+    const sent = { ...headers, 'content-type': contentType }
+    return api.app.inject({ method: 'POST', url: '/api/job', headers: sent, payload })
+  }
+
+  function askFrom(origin: string, method: 'GET' | 'OPTIONS'): Promise<LightMyRequestResponse> {
+    const sent = { origin, 'access-control-request-method': 'GET' }
+    return api.app.inject({ method, url: '/health', headers: sent })
+  }
+
   async function expect<Body>(status: number, method: Method, url: string, payload?: object): Promise<Body> {
     const response = await call(method, url, payload)
-    assert.equal(response.statusCode, status, response.body)
+    assert.equal(response.statusCode, status, `${response.body} ${api.log.at(-1)}`)
     const known = queryForms.some((path) => url.startsWith(path)) ? undefined : conformance
     if (!url.startsWith('/api/nothing')) known?.check({ method, url, status, body: response.body })
     return (response.body === '' ? undefined : response.json()) as Body
@@ -198,13 +208,6 @@ describe('the API with a worker', () => {
   })
 
   it('refuses what is no JSON, of another type, too large or not there', async () => {
-    const send = (contentType: string, payload: string): Promise<LightMyRequestResponse> =>
-      api.app.inject({
-        method: 'POST',
-        url: '/api/job',
-        headers: { ...headers, 'content-type': contentType },
-        payload,
-      })
     assert.equal((await send('application/json', '{')).statusCode, 400)
     assert.equal((await send('text/csv', 'a')).statusCode, 415)
     const large = await send('application/json', JSON.stringify('x'.repeat(1024 * 1024)))
@@ -240,13 +243,14 @@ describe('the API with a worker', () => {
   })
 
   it('lets configured origins read, and others not', async () => {
-    const ask = (origin: string, method: 'GET' | 'OPTIONS'): Promise<LightMyRequestResponse> =>
-      api.app.inject({ method, url: '/health', headers: { origin, 'access-control-request-method': 'GET' } })
-    const preflight = await ask('https://a.example', 'OPTIONS')
+    const preflight = await askFrom('https://a.example', 'OPTIONS')
     assert.equal(preflight.statusCode, 204)
     assert.equal(preflight.headers['access-control-allow-origin'], 'https://a.example')
     assert.match(String(preflight.headers['access-control-allow-headers']), /Authorization/u)
-    assert.equal((await ask('https://b.example', 'GET')).headers['access-control-allow-origin'], undefined)
+    assert.equal(
+      (await askFrom('https://b.example', 'GET')).headers['access-control-allow-origin'],
+      undefined,
+    )
   })
 
   it('writes who did what, newest first, and not who asked for health', async () => {
@@ -309,12 +313,12 @@ describe('the API without a worker', () => {
     const single = await api.app.inject({ method: 'GET', url: '/node/_any/os', headers })
     assert.equal(single.statusCode, 500)
     assert.equal(
-      (single.json() as types.ErrorBody).error,
+      single.json<types.ErrorBody>().error,
       'failed to publish and wait: timeout waiting for job response: context deadline exceeded',
     )
     const all = await api.app.inject({ method: 'GET', url: '/node/_all/os', headers })
     assert.equal(all.statusCode, 500)
-    assert.match((all.json() as types.ErrorBody).error, /no agents/u)
+    assert.match(all.json<types.ErrorBody>().error, /no agents/u)
   })
 })
 

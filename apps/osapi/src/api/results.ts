@@ -15,11 +15,7 @@ export function toResults(outcome: JobOutcome, shape: RowShape): { job_id: strin
 }
 
 function toRow(response: JobResponse, { schema, isHostnameFromData }: RowShape): ResultItem {
-  const data = isRecord(response.data) ? response.data : {}
-  const fields: Record<string, unknown> = {}
-  for (const name of Object.keys(schema['properties'] ?? {})) {
-    if (name !== 'changed' && data[name] !== undefined && data[name] !== null) fields[name] = data[name]
-  }
+  const { changed: _, ...fields } = namedBy(schema, response.data)
   const reported = fields['hostname']
   return {
     ...fields,
@@ -28,6 +24,16 @@ function toRow(response: JobResponse, { schema, isHostnameFromData }: RowShape):
     ...(response.changed !== undefined && { changed: response.changed }),
     ...(response.error !== undefined && { error: response.error }),
   }
+}
+
+/** The fields of a value that the schema names: entries of other releases may have more. */
+export function namedBy(schema: JsonSchema, value: unknown): Record<string, unknown> {
+  const fields: Record<string, unknown> = {}
+  if (!isRecord(value)) return fields
+  for (const name of Object.keys(schema['properties'] ?? {})) {
+    if (value[name] !== undefined && value[name] !== null) fields[name] = value[name]
+  }
+  return fields
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -51,7 +51,7 @@ export interface NodeStatusResult extends HostResult {
   readonly disks?: readonly Disk[]
   readonly os_info?: OsInfo
   /** The parts that could not be read; the others are valid. */
-  readonly errors?: readonly string[]
+  readonly errors?: Readonly<Record<string, string>>
 }
 
 export interface DiskResult extends HostResult {
@@ -170,9 +170,7 @@ export interface Condition {
 
 export interface NetworkInterface {
   readonly name: string
-  readonly ipv4?: string
-  readonly ipv6?: string
-  readonly mac?: string
+  readonly address: string
 }
 
 export interface AgentInfo {

@@ -1,4 +1,6 @@
+import type { AgentInfo } from '../../job/agent-info.ts'
 import type { Routes } from '../context.ts'
+import { namedBy } from '../results.ts'
 import { errorBody, target } from '../schemas/common.ts'
 import { input } from '../schemas/schema.ts'
 import { agentInfo, agentList, message } from '../schemas/system.ts'
@@ -14,7 +16,7 @@ export const registerAgentRoutes: Routes = (app, { agents }) => {
     config: { permission: 'agent:read', operationId: 'GetAgents' },
     handler: async () => {
       const found = await agents.list()
-      return { agents: found, total: found.length }
+      return { agents: found.map(agentAnswer), total: found.length }
     },
   })
   app.route<{ Params: { hostname: string } }>({
@@ -22,7 +24,7 @@ export const registerAgentRoutes: Routes = (app, { agents }) => {
     url: '/agent/:hostname',
     schema: { params, response: { 200: agentInfo, ...failures } },
     config: { permission: 'agent:read', operationId: 'GetAgentByHostname' },
-    handler: async (request) => await agents.get(request.params.hostname),
+    handler: async (request) => agentAnswer(await agents.get(request.params.hostname)),
   })
   for (const action of ['drain', 'undrain'] as const) {
     app.route<{ Params: { hostname: string } }>({
@@ -37,4 +39,9 @@ export const registerAgentRoutes: Routes = (app, { agents }) => {
       },
     })
   }
+}
+
+/** `registered_at` is written anew by every heartbeat, so it says when the worker was last seen. */
+function agentAnswer(agent: AgentInfo): Record<string, unknown> {
+  return { ...namedBy(agentInfo, agent), last_seen: agent.registered_at }
 }

@@ -66,8 +66,8 @@ function conditionTable(conditions: readonly Condition[], now: Date): string[] |
 }
 
 function interfaceTable(interfaces: readonly NetworkInterface[]): string[] | undefined {
-  const rows = interfaces.map(({ name, ipv4, ipv6, mac }) => [name, ipv4 ?? '-', ipv6 ?? '-', mac ?? '-'])
-  return rows.length > 0 ? tableLines(['name', 'ipv4', 'ipv6', 'mac'], rows) : undefined
+  const rows = interfaces.map(({ name, address }) => [name, address])
+  return rows.length > 0 ? tableLines(['name', 'address'], rows) : undefined
 }
 
 function lastSeen(agent: AgentInfo, now: Date): string | undefined {

@@ -102,7 +102,7 @@ export function nodeStatusLines(answer: Results<NodeStatusResult>, isBroadcast: 
     ...pairLines(['Load', loadText(row)]),
     ...pairLines(['Memory', row.memory && memoryText(row.memory)]),
     ...diskLines(row.disks ?? []),
-    ...partErrorLines(row.errors ?? []),
+    ...partErrorLines(row.errors ?? {}),
     '',
     indented(summary(answer.results)),
     ...detailLines(answer.results),
@@ -120,8 +120,9 @@ function diskLines(disks: readonly Disk[]): string[] {
   return ['', indented('Disks:'), ...tableLines(['disk name', 'total', 'used', 'free'], rows)]
 }
 
-function partErrorLines(errors: readonly string[]): string[] {
-  return errors.length === 0 ? [] : ['', indented('Not read:'), ...errors.map(indented)]
+function partErrorLines(errors: Readonly<Record<string, string>>): string[] {
+  const parts = Object.entries(errors)
+  return parts.length === 0 ? [] : ['', indented('Not read:'), ...parts.flatMap((part) => pairLines(part))]
 }
 
 function loadText({ load_average: load }: NodeStatusResult): string | undefined {

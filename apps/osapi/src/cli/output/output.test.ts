@@ -231,8 +231,8 @@ describe('node status', () => {
   })
 
   it('names the parts that could not be read', () => {
-    const lines = views.nodeStatusLines(answer({ ...row, errors: ['disk usage: permission denied'] }), false)
-    assert.ok(screen(lines).includes('\n  Not read:\n  disk usage: permission denied\n'))
+    const lines = views.nodeStatusLines(answer({ ...row, errors: { disks: 'permission denied' } }), false)
+    assert.ok(screen(lines).includes('\n  Not read:\n  disks: permission denied\n'))
   })
 })
 

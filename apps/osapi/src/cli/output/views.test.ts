@@ -186,7 +186,7 @@ const agent: AgentInfo = {
   kernel_version: '6.1',
   fqdn: 'web-01.example',
   cpu_count: 2,
-  interfaces: [{ name: 'eth0', ipv4: '10.0.0.1' }],
+  interfaces: [{ name: 'eth0', address: '10.0.0.1' }],
   timeline: [
     { timestamp: '2026-02-20T10:00:00Z', event: 'drain', hostname: 'web-01', message: 'Drain requested' },
   ],
@@ -227,8 +227,8 @@ describe('agent views', () => {
   FQDN: web-01.example    CPUs: 2
 
   Interfaces:
-  NAME  IPV4      IPV6  MAC
-  eth0  10.0.0.1  -     -
+  NAME  ADDRESS
+  eth0  10.0.0.1
 
   Conditions:
   TYPE          STATUS  REASON     SINCE
