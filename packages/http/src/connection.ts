@@ -2,14 +2,10 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Attributes } from '@opentelemetry/api'
 import type { AttributeBlock } from '@throughline/trace'
-import {
-  type ConnectionFacts,
-  connectionEntries,
-  entriesToAttributes,
-  type Generations,
-} from './attributes.ts'
-import { rawHeader } from './carrier.ts'
+import { type ConnectionFacts, connectionEntries, entriesToAttributes } from './attributes.ts'
+import { rawHeader, type ScannedHeaders } from './carrier.ts'
 import type { ServerSpan } from './server-span.ts'
+import type { HttpTracing } from './trace.ts'
 import { splitHost } from './url.ts'
 
 const connectionKey: unique symbol = Symbol('throughline.http.connection')
@@ -28,8 +24,11 @@ export class Connection {
   #entries: (string | number)[] = []
   #attributes: Attributes | undefined
   #hostHeader = ''
+  /** Who made the entries: another instrumentation may want other names. */
+  #tracing: HttpTracing | undefined
 
   constructor(socket: SeenSocket) {
+    socket[connectionKey] = this
     this.facts = {
       scheme: socket.encrypted === true ? 'https' : 'http',
       host: '',
@@ -43,35 +42,31 @@ export class Connection {
   }
 
   /** Brings the facts up to date with a request; on most connections only the first one changes anything. */
-  update(
-    request: IncomingMessage,
-    options: { readonly names: Generations; readonly trustProxy: boolean },
-  ): void {
-    const headers = request.rawHeaders
-    // HTTP/2 has a pseudo header in its place.
-    const hostHeader = rawHeader(headers, 'host') ?? rawHeader(headers, ':authority') ?? ''
-    const userAgent = rawHeader(headers, 'user-agent') ?? ''
+  update(request: IncomingMessage, headers: ScannedHeaders, tracing: HttpTracing): void {
     const { facts } = this
-    const clientAddress = (options.trustProxy ? forwardedFor(headers) : undefined) ?? facts.peerAddress
+    const forwarded = tracing.options.trustProxy === true ? forwardedFor(request.rawHeaders) : undefined
+    const clientAddress = forwarded ?? facts.peerAddress
     if (
-      hostHeader === this.#hostHeader &&
-      userAgent === facts.userAgent &&
+      headers.host === this.#hostHeader &&
+      headers.userAgent === facts.userAgent &&
       clientAddress === facts.clientAddress &&
-      request.httpVersion === facts.httpVersion
+      request.httpVersion === facts.httpVersion &&
+      tracing === this.#tracing
     ) {
       return
     }
-    this.#hostHeader = hostHeader
-    const { host, port } = splitHost(hostHeader)
+    this.#tracing = tracing
+    this.#hostHeader = headers.host
+    const { host, port } = splitHost(headers.host)
     this.facts = {
       ...facts,
       host,
       port: port ?? (facts.scheme === 'https' ? 443 : 80),
       httpVersion: request.httpVersion,
       clientAddress,
-      userAgent,
+      userAgent: headers.userAgent,
     }
-    this.#entries = connectionEntries(this.facts, options.names)
+    this.#entries = connectionEntries(this.facts, tracing)
     this.block = { entries: this.#entries, encoded: undefined }
     this.#attributes = undefined
   }
@@ -89,16 +84,8 @@ export class Connection {
   }
 }
 
-/** The connection of a socket; `onNew` is called when it is seen for the first time. */
-export function connectionOf(socket: Socket, onNew: (connection: Connection) => void): Connection {
-  const seen = socket as SeenSocket
-  let connection = seen[connectionKey]
-  if (connection === undefined) {
-    connection = new Connection(seen)
-    seen[connectionKey] = connection
-    onNew(connection)
-  }
-  return connection
+export function connectionOf(socket: Socket): Connection | undefined {
+  return (socket as SeenSocket)[connectionKey]
 }
 
 /** The first address of `X-Forwarded-For`, or of RFC 7239's `Forwarded: for=`. */

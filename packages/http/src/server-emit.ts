@@ -31,7 +31,7 @@ function patch(tracing: HttpTracing, prototype: http.Server): () => void {
     if (request instanceof IncomingMessage) {
       const seen =
         event === 'upgrade' || event === 'connect' ? startUpgrade(tracing, args) : serverSpanOf(request)
-      if (seen !== undefined) return emitInSpan(seen, () => Reflect.apply(original, this, args))
+      if (seen !== undefined) return emitInSpan(seen, original, this, args)
     }
     // A broken request must not be handled in the context of the one before it on the same connection.
     if (event === 'clientError') return context.with(ROOT_CONTEXT, original, this, ...args)
@@ -56,9 +56,10 @@ function startUpgrade(tracing: HttpTracing, args: readonly unknown[]): ServerSpa
   return seen
 }
 
-function emitInSpan(seen: ServerSpan, emit: () => boolean): boolean {
+function emitInSpan(seen: ServerSpan, original: Emit, server: unknown, args: unknown[]): boolean {
   try {
-    return seen.mustRunInContext ? context.with(seen.context, emit) : emit()
+    if (!seen.mustRunInContext) return Reflect.apply(original, server, args)
+    return context.with(seen.context, original, server, ...args)
   } catch (error) {
     seen.recordException(error)
     seen.abort()

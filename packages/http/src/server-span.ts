@@ -25,16 +25,23 @@ export class ServerSpan {
   mustRunInContext = false
   #ended = false
   #routed = false
-  #thrown: unknown
   #failed = false
+  #thrown: unknown
 
-  constructor(tracing: HttpTracing, parts: Parts) {
+  /** Positional: one is made per request. */
+  constructor(
+    tracing: HttpTracing,
+    request: IncomingMessage,
+    response: ResponseHead,
+    context: Context,
+    span: Span | undefined,
+  ) {
     this.tracing = tracing
-    this.request = parts.request
-    this.response = parts.response
-    this.context = parts.context
-    this.span = parts.span
-    ;(parts.request as SeenRequest)[serverSpanKey] = this
+    this.request = request
+    this.response = response
+    this.context = context
+    this.span = span
+    ;(request as SeenRequest)[serverSpanKey] = this
   }
 
   /** Names the span by the route template; an empty route changes nothing. */
@@ -119,13 +126,6 @@ export class ServerSpan {
 
 /** What a span reads of a response. */
 export type ResponseHead = Pick<ServerResponse, 'statusCode' | 'headersSent'>
-
-interface Parts {
-  readonly request: IncomingMessage
-  readonly response: ResponseHead
-  readonly context: Context
-  readonly span: Span | undefined
-}
 
 export function serverSpanOf(request: IncomingMessage): ServerSpan | undefined {
   return (request as SeenRequest)[serverSpanKey]

@@ -1,10 +1,11 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { type Context, propagation, ROOT_CONTEXT, type Span, SpanKind, trace } from '@opentelemetry/api'
+import { type Context, propagation, type Span, SpanKind, trace } from '@opentelemetry/api'
+import { contextWithSpan, rootContext } from '@throughline/trace'
 import { methodInName, serverAttributes } from './attributes.ts'
-import { rawHeader, rawHeadersGetter } from './carrier.ts'
-import { type Connection, connectionOf } from './connection.ts'
+import { rawHeadersGetter, scanHeaders } from './carrier.ts'
+import { Connection, connectionOf } from './connection.ts'
 import { isExcluded } from './excluded-paths.ts'
 import { runEventsInContext } from './request-context.ts'
 import { type ResponseHead, ServerSpan, serverSpanOf } from './server-span.ts'
@@ -20,26 +21,35 @@ export function startServerSpan(
   request: IncomingMessage,
   response: ServerResponse | ResponseHead,
 ): ServerSpan | undefined {
-  if (serverSpanOf(request) !== undefined || tracing.tracer() === undefined) return undefined
+  if (serverSpanOf(request) !== undefined) return undefined
+  const tracer = tracing.tracer()
+  if (tracer === undefined) return undefined
   if (isIgnored(tracing, request)) {
     // The root context is entered all the same: the connection may still carry the context of the request before.
-    return new ServerSpan(tracing, { request, response, context: ROOT_CONTEXT, span: undefined })
+    return new ServerSpan(tracing, request, response, rootContext, undefined)
   }
-  const { parent, link } = incomingContext(tracing, request)
+  const headers = scanHeaders(request.rawHeaders)
+  const parent = extractContext(tracing, request)
+  const trusted = tracing.options.trust === undefined || isTrusted(tracing, request)
+  const base = trusted ? parent : rootContext
   const connection = trackedConnection(request.socket)
-  const span = tracing.guard('the start of a server span', undefined, () =>
-    startSpan({ tracing, request, connection, parent, link }),
-  )
-  const context = span === undefined ? parent : trace.setSpan(parent, span)
-  const recording = span?.isRecording() === true
-  const seen = new ServerSpan(tracing, { request, response, context, span: recording ? span : undefined })
-  if (tracing.options.responseHeaders === true && span !== undefined && 'setHeader' in response)
-    setResponseHeaders(tracing, response, span)
-  if (hasBody(request)) runEventsInContext(request, context)
-  if (!recording) return seen
+  let span: Span | undefined
+  try {
+    connection.update(request, headers, tracing)
+    const options = startOptions(tracing, request, connection)
+    if (!trusted) addLink(options, parent)
+    span = tracer.startSpan(methodInName(request.method ?? ''), options, base)
+  } catch (error) {
+    tracing.failed('the start of a server span', error)
+  }
+  const context = span === undefined ? base : contextWithSpan(base, span)
+  if (headers.hasBody) runEventsInContext(request, context)
+  if (span === undefined) return new ServerSpan(tracing, request, response, context, undefined)
+  if (tracing.options.responseHeaders === true) setResponseHeaders(tracing, response, span)
+  if (!span.isRecording()) return new ServerSpan(tracing, request, response, context, undefined)
+  const seen = new ServerSpan(tracing, request, response, context, span)
   connection.open.push(seen)
-  const hook = tracing.options.requestHook
-  if (hook !== undefined) tracing.guard('requestHook', undefined, () => hook(span, request))
+  if (tracing.options.requestHook !== undefined) callHook(tracing, span, request)
   return seen
 }
 
@@ -49,50 +59,42 @@ function isIgnored(tracing: HttpTracing, request: IncomingMessage): boolean {
   return ignore !== undefined && tracing.guard('ignoreRequest', false, () => ignore(request))
 }
 
-interface Incoming {
-  readonly parent: Context
-  /** The caller's span, where it is not trusted to be the parent. */
-  readonly link: Span | undefined
-}
-
-function incomingContext(tracing: HttpTracing, request: IncomingMessage): Incoming {
-  let extracted = ROOT_CONTEXT
+function extractContext(tracing: HttpTracing, request: IncomingMessage): Context {
   try {
-    extracted = propagation.extract(ROOT_CONTEXT, request.rawHeaders, rawHeadersGetter)
+    return propagation.extract(rootContext, request.rawHeaders, rawHeadersGetter)
   } catch (error) {
     tracing.failed('extracting the incoming context', error)
+    return rootContext
   }
+}
+
+/** A policy that throws has not said that the caller may be trusted. */
+function isTrusted(tracing: HttpTracing, request: IncomingMessage): boolean {
   const { trust } = tracing.options
-  if (trust === undefined || trust === 'continue') return { parent: extracted, link: undefined }
-  // A policy that throws has not said that the caller may be trusted.
-  const verdict =
-    typeof trust === 'function' ? tracing.guard('trust', 'restart-with-link', () => trust(request)) : trust
-  if (verdict === 'continue') return { parent: extracted, link: undefined }
-  return { parent: ROOT_CONTEXT, link: trace.getSpan(extracted) }
+  if (typeof trust !== 'function') return trust === 'continue'
+  return tracing.guard('trust', 'restart-with-link', () => trust(request)) === 'continue'
 }
 
-interface Start extends Incoming {
-  readonly tracing: HttpTracing
-  readonly request: IncomingMessage
-  readonly connection: Connection
+function addLink(options: StartOptions, extracted: Context): void {
+  const caller = trace.getSpanContext(extracted)
+  if (caller !== undefined) options.links = [{ context: caller }]
 }
 
-function startSpan({ tracing, request, connection, parent, link }: Start): Span | undefined {
-  connection.update(request, { names: tracing, trustProxy: tracing.options.trustProxy === true })
-  const method = request.method ?? ''
+function callHook(tracing: HttpTracing, span: Span, request: IncomingMessage): void {
+  tracing.guard('requestHook', undefined, () => tracing.options.requestHook?.(span, request))
+}
+
+function startOptions(tracing: HttpTracing, request: IncomingMessage, connection: Connection): StartOptions {
   const target = pathOf(request.url ?? '')
   const mark = target.indexOf('?')
   const facts = {
-    method,
+    method: request.method ?? '',
     path: mark < 0 ? target : target.slice(0, mark),
     query: mark < 0 ? '' : redactQuery(target.slice(mark + 1), tracing.redactedKeys),
   }
   const attributes = serverAttributes(facts, connection.facts, tracing)
-  const options: StartOptions = { kind: SpanKind.SERVER, attributes }
-  if (tracing.takesBlocks) options.attributeBlock = connection.block
-  else Object.assign(attributes, connection.attributes)
-  if (link !== undefined) options.links = [{ context: link.spanContext() }]
-  return tracing.tracer()?.startSpan(methodInName(method), options, parent)
+  if (tracing.takesBlocks) return { kind: SpanKind.SERVER, attributes, attributeBlock: connection.block }
+  return { kind: SpanKind.SERVER, attributes: Object.assign(attributes, connection.attributes) }
 }
 
 /** Proxies receive the absolute form (`GET http://host/path`): its path. */
@@ -105,39 +107,35 @@ function pathOf(target: string): string {
 }
 
 function trackedConnection(socket: Socket): Connection {
-  return connectionOf(socket, (connection) => {
-    if (typeof socket.on !== 'function') return
-    socket.on('close', () => {
-      for (const open of connection.open.splice(0)) {
-        // Listeners of the response's `close` belong to the request; this one runs before Node emits it.
-        if (open.response instanceof EventEmitter) runEventsInContext(open.response, open.context)
-        open.abort()
-      }
-    })
-  })
+  const known = connectionOf(socket)
+  if (known !== undefined) return known
+  const connection = new Connection(socket)
+  // A test's fake request may have a fake socket.
+  if (typeof socket.on === 'function') socket.on('close', () => abortAll(connection))
+  return connection
+}
+
+function abortAll(connection: Connection): void {
+  for (const open of connection.open.splice(0)) {
+    // Listeners of the response's `close` belong to the request; this runs before Node emits it.
+    if (open.response instanceof EventEmitter) runEventsInContext(open.response, open.context)
+    open.abort()
+  }
 }
 
 /** The response is complete: the span ends. */
 export function finishServerSpan(request: IncomingMessage, socket: Socket | null | undefined): void {
   const seen = serverSpanOf(request)
   if (seen === undefined || seen.span === undefined) return
-  if (socket) connectionOf(socket, () => {}).close(seen)
+  if (socket) connectionOf(socket)?.close(seen)
   seen.finish()
 }
 
-function setResponseHeaders(tracing: HttpTracing, response: ServerResponse, span: Span): void {
+function setResponseHeaders(tracing: HttpTracing, response: ServerResponse | ResponseHead, span: Span): void {
   tracing.guard('the response headers', undefined, () => {
     const spanContext = span.spanContext()
-    if (!trace.isSpanContextValid(spanContext) || response.headersSent) return
+    if (!trace.isSpanContextValid(spanContext) || response.headersSent || !('setHeader' in response)) return
     response.setHeader('X-Trace-ID', spanContext.traceId)
     response.setHeader('X-Span-ID', spanContext.spanId)
   })
-}
-
-function hasBody(request: IncomingMessage): boolean {
-  const { rawHeaders } = request
-  return (
-    rawHeader(rawHeaders, 'content-length') !== undefined ||
-    rawHeader(rawHeaders, 'transfer-encoding') !== undefined
-  )
 }
