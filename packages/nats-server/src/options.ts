@@ -1,6 +1,7 @@
 import { NatsServerError } from './errors.ts'
 import type { ResolveOptions } from './resolve.ts'
 
+/** How nats-server is to run; those of ResolveOptions say where it is found. */
 export interface NatsServerOptions extends ResolveOptions {
   /** Default: 127.0.0.1. */
   readonly host?: string

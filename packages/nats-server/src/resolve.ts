@@ -4,6 +4,7 @@ import { delimiter, dirname, join } from 'node:path'
 import { fetchDebianPackage } from './debian.ts'
 import { NatsServerError } from './errors.ts'
 
+/** Where to look for nats-server. */
 export interface ResolveOptions {
   /** Path of a nats-server executable to use. NATS_URL still goes first. */
   readonly binary?: string
@@ -24,6 +25,7 @@ export type ResolvedNatsServer =
   | { readonly kind: 'external'; readonly url: string }
   | { readonly kind: 'binary'; readonly path: string; readonly source: BinarySource }
 
+/** Where an executable was found. */
 export type BinarySource = 'option' | 'path' | 'cache' | 'debian'
 
 const systemDirsDefault = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']

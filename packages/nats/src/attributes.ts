@@ -1,12 +1,12 @@
 import type { Attributes } from '@opentelemetry/api'
 
 // https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
-export const messagingSystem = 'messaging.system'
-export const operationName = 'messaging.operation.name'
-export const operationType = 'messaging.operation.type'
-export const destinationName = 'messaging.destination.name'
-export const destinationTemplate = 'messaging.destination.template'
-export const destinationTemporary = 'messaging.destination.temporary'
+const messagingSystem = 'messaging.system'
+const operationName = 'messaging.operation.name'
+const operationType = 'messaging.operation.type'
+const destinationName = 'messaging.destination.name'
+const destinationTemplate = 'messaging.destination.template'
+const destinationTemporary = 'messaging.destination.temporary'
 export const subscriptionName = 'messaging.destination.subscription.name'
 export const consumerGroupName = 'messaging.consumer.group.name'
 export const messageId = 'messaging.message.id'

@@ -1,5 +1,5 @@
 // For other packages: carriers for those who start their own spans.
-export { extractFromHeaders, injectIntoHeaders } from './carrier.ts'
+export { extractFromHeaders, injectIntoHeaders, type Propagator } from './carrier.ts'
 export { tracedJetstream } from './jetstream.ts'
 export { tracedKv, tracedKvm } from './kv.ts'
 export type { NatsTracingOptions, ProcessSpanOptions } from './options.ts'

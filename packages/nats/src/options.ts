@@ -27,8 +27,10 @@ export interface NatsTracingOptions {
   readonly processSpan?: (message: Msg | JsMsg) => ProcessSpanOptions | false | undefined
 }
 
+/** How the CONSUMER span of a message differs from the usual one. */
 export interface ProcessSpanOptions {
   /** Default: `process <destination>`. */
   readonly name?: string
+  /** Added to those of the messaging conventions, and before them where keys meet. */
   readonly attributes?: Attributes
 }

@@ -15,6 +15,7 @@ import { extractFromHeaders, spanContextOf } from './carrier.ts'
 import type { ProcessSpanOptions } from './options.ts'
 import { NatsTracing, recordError } from './tracing.ts'
 
+/** A message of the core client, or of JetStream. */
 export type Message = Msg | JsMsg
 
 /** The processing of one message: its span, and the context in which its handler runs. */
