@@ -91,7 +91,7 @@ class MessageIterator<M extends Message> implements AsyncIterableIterator<M> {
    */
   #finish(): void {
     if (this.#processing === undefined) return
-    this.#processing.end()
+    this.#processing.leave()
     this.#processing = undefined
     if (this.#first !== undefined && this.#base !== undefined) this.#first.current = this.#base
   }

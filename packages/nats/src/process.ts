@@ -23,6 +23,7 @@ export class Processing {
   readonly span: Span
   readonly context: Context
   #ended = false
+  #claimed = false
 
   constructor(span: Span, within: Context) {
     this.span = span
@@ -33,16 +34,26 @@ export class Processing {
     return this.#ended
   }
 
-  end(): void {
-    if (this.#ended) return
-    this.#ended = true
-    this.span.end()
+  /** From now on only end() ends it: whoever claims it knows better than the loop when the work is done. */
+  claim(): void {
+    this.#claimed = true
   }
 
-  fail(error: unknown): void {
-    if (!this.#ended) recordError(this.span, error)
-    this.end()
+  /** The loop or callback is done with the message. */
+  leave(failure?: Failure): void {
+    if (!this.#claimed) this.end(failure)
   }
+
+  end(failure?: Failure): void {
+    if (this.#ended) return
+    this.#ended = true
+    if (failure !== undefined) recordError(this.span, failure.error)
+    this.span.end()
+  }
+}
+
+interface Failure {
+  readonly error: unknown
 }
 
 /** What a traced connection knows of a message that it has handed over. */
@@ -129,30 +140,39 @@ export function processMessage<T>(
     if (options.name !== undefined) processing.span.updateName(options.name)
     if (options.attributes !== undefined) processing.span.setAttributes(options.attributes)
   }
-  const { span } = processing
-  return runProcessing(processing, () => handler(span))
+  const claimed = processing
+  claimed.claim()
+  return runInside(
+    claimed.context,
+    () => handler(claimed.span),
+    (failure) => claimed.end(failure),
+  )
 }
 
-/** Runs `handler` in the span's context and ends the span with it. */
+/** Runs the callback of a subscription in the message's context; the span ends with it, unless it is claimed. */
 export function runProcessing<T>(processing: Processing, handler: () => T): T {
+  return runInside(processing.context, handler, (failure) => processing.leave(failure))
+}
+
+function runInside<T>(within: Context, handler: () => T, done: (failure?: Failure) => void): T {
   let result: T
   try {
-    result = context.with(processing.context, handler)
+    result = context.with(within, handler)
   } catch (error) {
-    processing.fail(error)
+    done({ error })
     throw error
   }
   if (!isPromise(result)) {
-    processing.end()
+    done()
     return result
   }
   const settled = result.then(
     (value) => {
-      processing.end()
+      done()
       return value
     },
     (error: unknown) => {
-      processing.fail(error)
+      done({ error })
       throw error
     },
   )

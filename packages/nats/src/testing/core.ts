@@ -241,6 +241,25 @@ export function coreContract(harness: Harness): void {
       assert.equal(byHand.error, 'no')
     })
 
+    it('processMessage keeps the span open for work that a callback starts and does not await', async () => {
+      const subject = world.subject()
+      const [started, finish] = [deferred(), deferred()]
+      const work = async (): Promise<void> => {
+        started.resolve()
+        await finish.promise
+        world.tracer.startSpan('late').end()
+      }
+      const callback = (_: unknown, message: Msg): void => void processMessage(message, {}, work)
+      world.traced.subscribe(subject, { callback })
+      await world.traced.flush()
+      world.untraced.publish(subject)
+      await started.promise
+      assert.deepEqual([world.spans.started, world.spans.ended.length], [1, 0])
+      finish.resolve()
+      await world.spans.wait(2)
+      assert.equal(world.spans.named('late').parentId, world.spans.named(`process ${subject}`).spanId)
+    })
+
     it('takes the options: parent or link only, templates, the span of a message', async () => {
       const subject = world.subject()
       const linked = await world.connect({

@@ -165,6 +165,7 @@ export function loopContract(harness: Harness): void {
         )
         if (work.length === 3) break
       }
+      assert.deepEqual([world.spans.started, world.spans.ended.length], [3, 2], 'message 0 is still at work')
       gate.resolve()
       await Promise.all(work)
       await world.spans.wait(6)
