@@ -1,4 +1,5 @@
 export type { FlushOptions, FlushResult } from './chunk-exporter.ts'
+export type { ChunkSpool } from './chunk-spool.ts'
 export type { DiagnosticWriter } from './diagnostics.ts'
 export { tracesUrlFromBase } from './endpoint.ts'
 export { ExporterError } from './exporter-error.ts'

@@ -196,7 +196,7 @@ describe('HTTP transport: no answer is a retry', () => {
 
   it('the peer does not speak HTTP', async () => {
     const answer = await answerFromSocket((socket) => socket.end('SSH-2.0-OpenSSH_9.2\r\n'))
-    assert.match(causeOf(answer), /Parse Error/)
+    assert.match(causeOf(answer), /Parse Error.*does this port speak OTLP\/HTTP\?/)
   })
 })
 

@@ -100,5 +100,7 @@ function readAnswer(response: http.IncomingMessage, settle: (answer: Answer) => 
 }
 
 function noAnswer(error: unknown): Answer {
-  return { kind: 'retry', cause: describeError(error), delayMs: undefined }
+  const isOtherProtocol = error instanceof Error && 'code' in error && String(error.code).startsWith('HPE_')
+  const hint = isOtherProtocol ? ' (does this port speak OTLP/HTTP?)' : ''
+  return { kind: 'retry', cause: describeError(error) + hint, delayMs: undefined }
 }
