@@ -1,14 +1,11 @@
 // Throughput, latency and CPU of a hello server under each kind of tracing. See bench/README.md.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { cpus, loadavg, totalmem } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { machine, versionsOf, writeResult } from '../report/machine.ts'
+import type { LoadRun, RoundResult, VariantResult } from '../report/results.ts'
 import type { LoadRequest, LoadResult, ServerUsage, SinkCount } from './messages.ts'
 import { Child, otherCore, serverCore } from './processes.ts'
-import type { LoadRun, RoundResult, VariantResult } from './results.ts'
 import { type VariantName, variant, variantNames } from './variants.ts'
 
 const { values: options } = parseArgs({
@@ -102,11 +99,6 @@ async function summarize(one: Running, sink: Child): Promise<VariantResult> {
   }
 }
 
-function versionOf(name: string): string {
-  const manifest = createRequire(import.meta.url).resolve(`${name}/package.json`)
-  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version
-}
-
 const sink = new Child({ core: otherCore, file: 'sink.js' })
 const client = new Child({ core: otherCore, file: 'client.js' })
 const nodeVersion = execFileSync(options.node, ['--version'], { encoding: 'utf8' }).trim()
@@ -114,20 +106,15 @@ const run: LoadRun = {
   kind: 'load',
   date: new Date().toISOString(),
   node: nodeVersion,
-  machine: {
-    cpu: cpus()[0]?.model ?? 'unknown',
-    coreCount: cpus().length,
-    memoryGib: Math.round(totalmem() / 2 ** 30),
-    loadAverageAtStart: Number((loadavg()[0] ?? 0).toFixed(2)),
-  },
-  versions: {
-    '@opentelemetry/sdk-node': versionOf('@opentelemetry/sdk-node'),
-    '@opentelemetry/sdk-trace-node': versionOf('@opentelemetry/sdk-trace-node'),
-    '@fastify/otel': versionOf('@fastify/otel'),
-    'dd-trace': versionOf('dd-trace'),
-    fastify: versionOf('fastify'),
-    '@throughline/node': versionOf('@throughline/node'),
-  },
+  machine: machine(),
+  versions: versionsOf([
+    '@opentelemetry/sdk-node',
+    '@opentelemetry/sdk-trace-node',
+    '@fastify/otel',
+    'dd-trace',
+    'fastify',
+    '@throughline/node',
+  ]),
   mode: { quick: options.quick, roundCount, roundMs, warmUpMs, connectionCount },
   note: options.note,
   frameworks: {},
@@ -139,9 +126,4 @@ try {
 } finally {
   await Promise.all([sink.stop(), client.stop()])
 }
-const out =
-  options.out ??
-  fileURLToPath(new URL(`../../results/load-node${nodeVersion.slice(1).split('.')[0]}.json`, import.meta.url))
-mkdirSync(fileURLToPath(new URL('.', `file://${out}`)), { recursive: true })
-writeFileSync(out, `${JSON.stringify(run, null, 2)}\n`)
-console.error(`written: ${out}`)
+writeResult(options.out ?? `load-node${nodeVersion.slice(1).split('.')[0]}.json`, run)

@@ -11,7 +11,8 @@ import {
   TracerProvider,
   w3cTraceContextPropagator,
 } from '@throughline/trace'
-import { bench, do_not_optimize, run, summary } from 'mitata'
+import { bench, do_not_optimize, summary } from 'mitata'
+import { report } from './report.ts'
 
 context.setGlobalContextManager(new AsyncContextManager())
 
@@ -95,7 +96,9 @@ summary(() => {
     theirPropagator.inject(contextWithSpan(remote, span), outgoing, defaultTextMapSetter)
     do_not_optimize(outgoing['traceparent'])
   })
-  bench('start alone: throughline', () => do_not_optimize(ours.startSpan('out', {}, remote)))
+  bench('start and inject: throughline, start alone', () =>
+    do_not_optimize(ours.startSpan('out', {}, remote)),
+  )
 })
 const started = contextWithSpan(remote, ours.startSpan('out', {}, remote))
 summary(() => {
@@ -109,5 +112,5 @@ summary(() => {
   })
 })
 
-await run()
+await report('trace')
 console.log(`spans ended: ${endedCount}`)

@@ -54,6 +54,7 @@ export interface MicroResult {
   readonly name: string
   /** How many things one iteration handles (spans of a batch). */
   readonly perIteration: number
+  readonly nanosecondsMin: number
   readonly nanosecondsP50: number
   readonly nanosecondsP99: number
   readonly heapBytes: number | undefined
