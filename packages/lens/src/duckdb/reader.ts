@@ -27,7 +27,7 @@ export async function readTrace(
   const sources = await readSources(connection, traceId)
   const spans: Span[] = []
   for (let row = 0; row < Math.min(rowCount, query.spansMax); row++)
-    spans.push(toSpan({ traceId, sources, values: columns.map((column) => column[row] ?? null) }))
+    spans.push(toSpan({ traceId, sources, columns, row }))
   return { spans, logs: await readLogs(connection, traceId, sources), truncated: rowCount > query.spansMax }
 }
 
@@ -39,37 +39,41 @@ export async function readSpan(
     `SELECT ${spanFields}, attributes FROM spans WHERE trace_id = $traceId AND span_id = $spanId ORDER BY rowid LIMIT 1`,
     { ...ids },
   )
-  const values = reader.getRows()[0]
-  if (values === undefined) return undefined
-  return toSpan({ traceId: ids.traceId, values, sources: await readSources(connection, ids.traceId) })
+  const columns = reader.getColumns()
+  if (columns[0]?.length !== 1) return undefined
+  const sources = await readSources(connection, ids.traceId)
+  return toSpan({ traceId: ids.traceId, sources, columns, row: 0 })
 }
 
-function toSpan(row: {
+type Draft<T> = { -readonly [K in keyof T]: T[K] }
+
+/** Reads `spanFields` by their order, straight from the columns: a large trace is read without an array per row. */
+function toSpan(from: {
   readonly traceId: string
-  readonly values: readonly DuckDBValue[]
   readonly sources: ReadonlyMap<number, Source>
+  readonly columns: readonly (readonly DuckDBValue[])[]
+  readonly row: number
 }): Span {
-  const [spanId, parentSpanId, traceState, name, start, end, kind, status, message, events, links, dropped] =
-    row.values
-  const sourceId = row.values[12] as number
-  const attributes = row.values[13] as string | undefined
-  return {
-    traceId: row.traceId,
-    spanId: spanId as string,
-    parentSpanId: parentSpanId as string,
-    traceState: traceState as string,
-    name: name as string,
-    kind: kind as SpanKind,
-    startTimeUnixNano: start as bigint,
-    endTimeUnixNano: end as bigint,
-    statusCode: status as StatusCode,
-    statusMessage: message as string,
-    ...(attributes === undefined ? undefined : { attributes: attributesFromJson(attributes) }),
-    events: eventsFromJson(events as string),
-    links: linksFromJson(links as string),
-    droppedCount: dropped as number,
-    source: row.sources.get(sourceId) ?? unknownSource,
+  const { columns, row } = from
+  const attributes = columns[13]?.[row] as string | null | undefined
+  const span: Draft<Span> = {
+    traceId: from.traceId,
+    spanId: columns[0]?.[row] as string,
+    parentSpanId: (columns[1]?.[row] as string | null) ?? '',
+    traceState: (columns[2]?.[row] as string | null) ?? '',
+    name: columns[3]?.[row] as string,
+    startTimeUnixNano: columns[4]?.[row] as bigint,
+    endTimeUnixNano: columns[5]?.[row] as bigint,
+    kind: columns[6]?.[row] as SpanKind,
+    statusCode: columns[7]?.[row] as StatusCode,
+    statusMessage: (columns[8]?.[row] as string | null) ?? '',
+    events: eventsFromJson(columns[9]?.[row] as string | null),
+    links: linksFromJson(columns[10]?.[row] as string | null),
+    droppedCount: columns[11]?.[row] as number,
+    source: from.sources.get(columns[12]?.[row] as number) ?? unknownSource,
   }
+  if (attributes !== undefined) span.attributes = attributesFromJson(attributes)
+  return span
 }
 
 const unknownSource: Source = {
@@ -91,13 +95,8 @@ async function readSources(
   )
   const sources = new Map<number, Source>()
   for (const [id, ...texts] of reader.getRows()) {
-    const [service, resource, scopeName, scopeVersion, scopeAttributes] = texts as [
-      string,
-      string,
-      string,
-      string,
-      string,
-    ]
+    const [service = '', resource = '', scopeName = '', scopeVersion = '', scopeAttributes = ''] =
+      texts as readonly string[]
     sources.set(id as number, {
       service,
       resource: attributesFromJson(resource),
@@ -126,7 +125,7 @@ async function readLogs(
     severityNumber: number as number,
     severityText: text as string,
     body: JSON.parse(body as string),
-    attributes: attributesFromJson(attributes as string),
+    attributes: attributesFromJson(attributes as string | null),
     source: sources.get(sourceId as number) ?? unknownSource,
   }))
 }
@@ -138,7 +137,7 @@ export async function readTraces(
   const having: string[] = []
   const values: Record<string, DuckDBValue> = {}
   if (filter.service !== undefined) {
-    having.push('bool_or(service = $service)')
+    having.push('bool_or(source_id IN (SELECT id FROM sources WHERE service = $service))')
     values['service'] = filter.service
   }
   if (filter.errorsOnly === true) having.push('max(status_code) = 2')
@@ -152,14 +151,14 @@ export async function readTraces(
        SELECT trace_id FROM spans GROUP BY trace_id ${having.length > 0 ? `HAVING ${having.join(' AND ')}` : ''}
        ORDER BY min(start_ns) DESC, trace_id LIMIT ${Math.trunc(filter.limit)})
      SELECT trace_id,
-       first(name ORDER BY parent_span_id <> '', start_ns, rowid),
-       first(service ORDER BY parent_span_id <> '', start_ns, rowid),
+       first(name ORDER BY parent_span_id IS NOT NULL, start_ns, spans.rowid),
+       first(service ORDER BY parent_span_id IS NOT NULL, start_ns, spans.rowid),
        list(DISTINCT service),
        count(DISTINCT span_id),
        count(DISTINCT span_id) FILTER (status_code = 2),
        min(start_ns),
        greatest(max(end_ns), max(start_ns))
-     FROM spans WHERE trace_id IN (SELECT trace_id FROM newest)
+     FROM spans JOIN sources ON id = source_id WHERE trace_id IN (SELECT trace_id FROM newest)
      GROUP BY trace_id ORDER BY min(start_ns) DESC, trace_id`,
     values,
   )
@@ -178,7 +177,7 @@ export async function readTraces(
 export async function readServices(connection: DuckDBConnection): Promise<readonly ServiceSummary[]> {
   const reader = await connection.runAndReadAll(
     `SELECT service, count(DISTINCT trace_id || span_id), count(DISTINCT trace_id || span_id) FILTER (status_code = 2)
-     FROM spans GROUP BY service ORDER BY service`,
+     FROM spans JOIN sources ON id = source_id GROUP BY service ORDER BY service`,
   )
   return reader.getRows().map(([name, spans, errors]) => ({
     name: name as string,

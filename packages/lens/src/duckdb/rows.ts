@@ -1,37 +1,37 @@
-import { type DuckDBAppender, DuckDBDataChunk, type DuckDBType, type DuckDBValue } from '@duckdb/node-api'
+import { DuckDBDataChunk, type DuckDBType, type DuckDBValue } from '@duckdb/node-api'
 import type { Attributes, LogRecord, Span, SpanEvent, SpanLink } from '../model.ts'
 
 /** DuckDB's vector size: a chunk takes no more rows. */
 const chunkRowsMax = 2048
 
-/** Collects values column by column and hands them to the appender in chunks; a value at a time costs twice as much. */
-export class ColumnBuffer {
+/** Collects rows as the chunks that DuckDB takes; appending value by value costs twice as much. */
+export class ChunkBuffer {
   readonly #types: readonly DuckDBType[]
-  readonly #appender: DuckDBAppender
+  readonly #chunks: DuckDBDataChunk[] = []
   #columns: DuckDBValue[][]
   #rowCount = 0
 
-  constructor(columns: readonly { readonly type: DuckDBType }[], appender: DuckDBAppender) {
+  constructor(columns: readonly { readonly type: DuckDBType }[]) {
     this.#types = columns.map((column) => column.type)
-    this.#appender = appender
     this.#columns = this.#types.map(() => [])
   }
 
   /** `row` has one value per column, in the order of the columns. */
   add(row: readonly DuckDBValue[]): void {
     for (let i = 0; i < row.length; i++) this.#columns[i]?.push(row[i] ?? null)
-    if (++this.#rowCount === chunkRowsMax) this.#handOver()
+    if (++this.#rowCount === chunkRowsMax) this.#finishChunk()
   }
 
-  finish(): void {
-    if (this.#rowCount > 0) this.#handOver()
-    this.#appender.closeSync()
+  /** All rows so far. */
+  chunks(): readonly DuckDBDataChunk[] {
+    if (this.#rowCount > 0) this.#finishChunk()
+    return this.#chunks
   }
 
-  #handOver(): void {
+  #finishChunk(): void {
     const chunk = DuckDBDataChunk.create(this.#types, this.#rowCount)
     chunk.setColumns(this.#columns)
-    this.#appender.appendDataChunk(chunk)
+    this.#chunks.push(chunk)
     this.#columns = this.#types.map(() => [])
     this.#rowCount = 0
   }
@@ -54,18 +54,17 @@ export function spanRow(span: Span, sourceId: number, receivedMs: bigint): reado
   return [
     span.traceId,
     span.spanId,
-    span.parentSpanId,
-    span.traceState,
+    span.parentSpanId || null,
+    span.traceState || null,
     span.name,
-    span.source.service,
     span.startTimeUnixNano,
     span.endTimeUnixNano,
     span.kind,
     span.statusCode,
-    span.statusMessage,
-    attributes,
-    events,
-    links,
+    span.statusMessage || null,
+    attributes || null,
+    events || null,
+    links || null,
     span.droppedCount,
     sourceId,
     receivedMs,
@@ -83,21 +82,21 @@ export function logRow(log: LogRecord, sourceId: number, receivedMs: bigint): re
     log.severityNumber,
     log.severityText,
     body,
-    attributes,
+    attributes || null,
     sourceId,
     receivedMs,
     rowBytesFixed + body.length + attributes.length,
   ]
 }
 
-/** Empty text for no attributes: most events and scopes have none, and empty text costs nothing in a column. */
+/** Empty text for no attributes. */
 export function attributesToJson(attributes: Attributes | undefined): string {
   if (attributes === undefined) return ''
   for (const _ in attributes) return JSON.stringify(attributes)
   return ''
 }
 
-export const attributesFromJson = (json: string): Attributes => (json === '' ? {} : JSON.parse(json))
+export const attributesFromJson = (json: string | null): Attributes => (json ? JSON.parse(json) : {})
 
 /** JSON has no 64-bit integers, so an event's time is text in the row. */
 interface EventRow {
@@ -111,10 +110,10 @@ function eventsToJson(events: readonly SpanEvent[]): string {
   return JSON.stringify(rows)
 }
 
-export function eventsFromJson(json: string): readonly SpanEvent[] {
-  if (json === '') return []
+export function eventsFromJson(json: string | null): readonly SpanEvent[] {
+  if (!json) return []
   const rows: readonly EventRow[] = JSON.parse(json)
   return rows.map((row) => ({ timeUnixNano: BigInt(row.t), name: row.n, attributes: row.a ?? {} }))
 }
 
-export const linksFromJson = (json: string): readonly SpanLink[] => (json === '' ? [] : JSON.parse(json))
+export const linksFromJson = (json: string | null): readonly SpanLink[] => (json ? JSON.parse(json) : [])

@@ -6,9 +6,12 @@ export const schemaVersion = 1
 export interface Column {
   readonly name: string
   readonly type: DuckDBType
+  readonly nullable?: boolean
 }
 
 const text = (name: string): Column => ({ name, type: VARCHAR })
+/** NULL stands for empty text: it costs nothing to write, where a text costs a call into native code. */
+const mostlyEmpty = (name: string): Column => ({ name, type: VARCHAR, nullable: true })
 const nanos = (name: string): Column => ({ name, type: BIGINT })
 const small = (name: string): Column => ({ name, type: UTINYINT })
 const count = (name: string): Column => ({ name, type: UINTEGER })
@@ -16,23 +19,22 @@ const count = (name: string): Column => ({ name, type: UINTEGER })
 /**
  * Attributes, events and links are JSON text: they are read whole, per span, and DuckDB's JSON functions query them.
  * Ids are hex text rather than 128-bit numbers: a third more bytes, and a file that people can query by hand.
- * There is no primary key: an index over random ids would cost more than all else at ingest. Readers drop duplicates.
+ * A span's service is its source's. There is no primary key: an index over random ids would cost more than all else at ingest. Readers drop duplicates.
  */
 export const spanColumns: readonly Column[] = [
   text('trace_id'),
   text('span_id'),
-  text('parent_span_id'),
-  text('trace_state'),
+  mostlyEmpty('parent_span_id'),
+  mostlyEmpty('trace_state'),
   text('name'),
-  text('service'),
   nanos('start_ns'),
   nanos('end_ns'),
   small('kind'),
   small('status_code'),
-  text('status_message'),
-  text('attributes'),
-  text('events'),
-  text('links'),
+  mostlyEmpty('status_message'),
+  mostlyEmpty('attributes'),
+  mostlyEmpty('events'),
+  mostlyEmpty('links'),
   count('dropped_count'),
   count('source_id'),
   nanos('received_ms'),
@@ -46,7 +48,7 @@ export const logColumns: readonly Column[] = [
   small('severity_number'),
   text('severity_text'),
   text('body'),
-  text('attributes'),
+  mostlyEmpty('attributes'),
   count('source_id'),
   nanos('received_ms'),
   count('size_bytes'),
@@ -62,7 +64,7 @@ export const sourceColumns: readonly Column[] = [
 ]
 
 const createTable = (name: string, columns: readonly Column[]): string =>
-  `CREATE TABLE IF NOT EXISTS ${name} (${columns.map((c) => `${c.name} ${String(c.type)} NOT NULL`).join(', ')})`
+  `CREATE TABLE IF NOT EXISTS ${name} (${columns.map((c) => `${c.name} ${String(c.type)}${c.nullable === true ? '' : ' NOT NULL'}`).join(', ')})`
 
 export const schemaStatements: readonly string[] = [
   'CREATE TABLE IF NOT EXISTS lens_schema (version UINTEGER NOT NULL)',

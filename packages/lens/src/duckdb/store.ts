@@ -67,9 +67,15 @@ function prepareDirectory(directory: string): string {
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
+/**
+ * What is in the log of changes is read again at the next start after a crash, in a second or two for this much. A smaller
+ * log is folded into the tables more often, each time compressing the newest rows again.
+ */
+const walSizeMax = '128MB'
+
 async function openInstance(path: string): Promise<DuckDBInstance> {
   try {
-    return await DuckDBInstance.create(path)
+    return await DuckDBInstance.create(path, { checkpoint_threshold: walSizeMax })
   } catch (cause) {
     if (textOf(cause).includes('Conflicting lock') || textOf(cause).includes('Could not set lock'))
       throw lockedError(path, cause)

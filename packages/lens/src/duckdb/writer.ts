@@ -3,7 +3,7 @@ import { limits } from '../limits.ts'
 import type { Source } from '../model.ts'
 import type { RetentionLimits, RetentionResult, TelemetryBatch } from '../store.ts'
 import { deleteOld } from './retention.ts'
-import { attributesToJson, ColumnBuffer, logRow, spanRow } from './rows.ts'
+import { attributesToJson, ChunkBuffer, logRow, spanRow } from './rows.ts'
 import { logColumns, sourceColumns, spanColumns } from './schema.ts'
 
 interface Waiting {
@@ -114,26 +114,28 @@ export class DuckDbWriter {
 
   async #write(group: readonly Waiting[]): Promise<void> {
     const receivedMs = BigInt(this.#nowMs())
-    const [spans, logs, sources] = await Promise.all([
-      this.#connection.createAppender('spans'),
-      this.#connection.createAppender('logs'),
-      this.#connection.createAppender('sources'),
-    ])
-    const spanBuffer = new ColumnBuffer(spanColumns, spans)
-    const logBuffer = new ColumnBuffer(logColumns, logs)
-    const sourceBuffer = new ColumnBuffer(sourceColumns, sources)
+    const spans = new ChunkBuffer(spanColumns)
+    const logs = new ChunkBuffer(logColumns)
+    const sources = new ChunkBuffer(sourceColumns)
     for (const { batch } of group) {
       for (const span of batch.spans)
-        spanBuffer.add(spanRow(span, this.#sourceId(span.source, sourceBuffer), receivedMs))
-      for (const log of batch.logs)
-        logBuffer.add(logRow(log, this.#sourceId(log.source, sourceBuffer), receivedMs))
+        spans.add(spanRow(span, this.#sourceId(span.source, sources), receivedMs))
+      for (const log of batch.logs) logs.add(logRow(log, this.#sourceId(log.source, sources), receivedMs))
     }
-    spanBuffer.finish()
-    logBuffer.finish()
-    sourceBuffer.finish()
+    await this.#appendTo('spans', spans)
+    await this.#appendTo('logs', logs)
+    await this.#appendTo('sources', sources)
   }
 
-  #sourceId(source: Source, buffer: ColumnBuffer): number {
+  async #appendTo(table: string, buffer: ChunkBuffer): Promise<void> {
+    const chunks = buffer.chunks()
+    if (chunks.length === 0) return
+    const appender = await this.#connection.createAppender(table)
+    for (const chunk of chunks) appender.appendDataChunk(chunk)
+    appender.closeSync()
+  }
+
+  #sourceId(source: Source, buffer: ChunkBuffer): number {
     const known = this.#sourceIdByObject.get(source)
     if (known !== undefined) return known
     const row = [

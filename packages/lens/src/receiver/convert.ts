@@ -176,12 +176,19 @@ function toLog(record: DecodedLogRecord, source: Source): LogRecord | undefined 
   }
 }
 
-/** The last of several equal keys counts. Without a prototype, so that `__proto__` is a key like any other. */
+/** The last of several equal keys counts. An ordinary object: one without a prototype takes JSON.stringify twice the time. */
 function toAttributes(entries: readonly DecodedKeyValue[]): Attributes {
-  const attributes: Record<string, AttributeValue> = Object.create(null)
-  for (const { key, value } of entries) attributes[key] = toValue(value)
+  const attributes: Record<string, AttributeValue> = {}
+  for (const { key, value } of entries) {
+    // Assigning this key would set the prototype.
+    if (key === '__proto__') defineOwn(attributes, key, toValue(value))
+    else attributes[key] = toValue(value)
+  }
   return attributes
 }
+
+const defineOwn = (attributes: object, key: string, value: AttributeValue): object =>
+  Object.defineProperty(attributes, key, { value, enumerable: true, configurable: true, writable: true })
 
 /** As JSON can hold it: bytes become base64 text, and 64-bit integers that no double can hold become decimal text. */
 function toValue(value: DecodedValue): AttributeValue {
