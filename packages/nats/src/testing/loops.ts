@@ -137,14 +137,27 @@ export function loopContract(harness: Harness): void {
 
     it('the caller that does not await a loop is in the first message only while that is processed', async () => {
       const { subscription } = await subscribed(2)
+      const [first, second] = [
+        { arrived: deferred(), done: deferred() },
+        { arrived: deferred(), done: deferred() },
+      ]
       let bodies = 0
       const loop = (async () => {
         for await (const _ of subscription) {
-          await world.untraced.flush()
+          const body = bodies === 0 ? first : second
           bodies++
+          body.arrived.resolve()
+          await body.done.promise
           if (bodies === 2) break
         }
       })()
+      // The window that a loop cannot do without: its first next() ran in this very frame.
+      await first.arrived.promise
+      assert.notEqual(activeSpanId(), undefined)
+      first.done.resolve()
+      await second.arrived.promise
+      assert.equal(activeSpanId(), undefined)
+      second.done.resolve()
       await loop
       assert.equal(activeSpanId(), undefined)
     })
