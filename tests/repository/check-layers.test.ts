@@ -12,11 +12,14 @@ after(() => {
   for (const dir of scratch) rmSync(dir, { recursive: true, force: true })
 })
 
+function manifest(name: string, dependencies = {}): string {
+  return JSON.stringify({ name, dependencies })
+}
+
 /** A small repository of two layers in which everything is as it should be, but for `files`. */
 function repositoryWith(files: Record<string, string>): string {
   const root = mkdtempSync(join(tmpdir(), 'layers-'))
   scratch.push(root)
-  const manifest = (name: string, dependencies = {}) => JSON.stringify({ name, dependencies })
   const all = {
     'package.json': JSON.stringify({ layers: [['low', 'sibling'], ['high']] }),
     'packages/low/package.json': manifest('@throughline/low'),

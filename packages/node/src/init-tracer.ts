@@ -21,7 +21,7 @@ import {
 import { TracingConfigError } from './config-error.ts'
 import { type Environment, readBoolean, readText, readWholeNumber } from './environment.ts'
 import { type ExporterName, exportersOf } from './exporters.ts'
-import { type OtlpProtocol, type OtlpSettings, otlpSettings } from './otlp-settings.ts'
+import { namesEndpoint, type OtlpProtocol, otlpSettings } from './otlp-settings.ts'
 import { type PropagatorName, propagatorOf } from './propagators.ts'
 import { processResource } from './resource.ts'
 import { parseSampler, samplerFromEnvironment } from './sampler.ts'
@@ -165,13 +165,12 @@ function createSinks(
     headers: options.otlpHeaders,
     endpoint: options.otlpEndpoint,
   }
-  const settings = otlpSettings(said, env)
-  const chosen = exportersOf(options, env, settings !== undefined)
+  const chosen = exportersOf(options, env, namesEndpoint(said, env))
   const sinks: SpanSink[] = []
   if (chosen.has('stdout')) sinks.push(createStdoutExporter(surroundings))
   if (!chosen.has('otlp')) return { sinks, otlp: undefined }
   const otlp = checkedOtlpExporter({
-    ...(settings ?? localSettings(said, env)),
+    ...otlpSettings(said, env),
     ...surroundings,
     ...scheduleOf(env),
     ...(options.diagnostics !== undefined && { diagnostics: options.diagnostics }),
@@ -187,16 +186,6 @@ function checkedOtlpExporter(options: OtlpExporterOptions): OtlpExporter {
     if (!(error instanceof ExporterError)) throw error
     throw new TracingConfigError('invalid_option', `OTLP exporter: ${error.message}`, { cause: error })
   }
-}
-
-/** OTLP was asked for by name and nobody said where: the specification's default ports on this machine. */
-function localSettings(said: { protocol: OtlpProtocol | undefined }, env: Environment): OtlpSettings {
-  const endpoint = (protocol: OtlpProtocol | undefined) =>
-    `http://localhost:${protocol === 'grpc' ? 4317 : 4318}`
-  const probe = otlpSettings({ ...said, endpoint: 'http://localhost' }, env)
-  const settings = otlpSettings({ ...said, endpoint: endpoint(probe?.protocol) }, env)
-  if (settings === undefined) throw new TypeError('an endpoint in code always gives settings')
-  return settings
 }
 
 function scheduleOf(env: Environment): { scheduleDelayMs?: number } {

@@ -33,25 +33,28 @@ const variable = (name: string): readonly string[] => [
   `OTEL_EXPORTER_OTLP_${name}`,
 ]
 
+/** Somebody, in code or in the environment, says where spans go. */
+export function namesEndpoint(options: OtlpOptions, env: Environment): boolean {
+  return options.endpoint !== undefined || readFirst(env, variable('ENDPOINT')) !== undefined
+}
+
 /**
- * OTLP settings for traces: code beats OTEL_EXPORTER_OTLP_TRACES_*, which beats OTEL_EXPORTER_OTLP_*. Undefined when
- * nobody names an endpoint. Protocol: http/protobuf unless said otherwise.
+ * OTLP settings for traces: code beats OTEL_EXPORTER_OTLP_TRACES_*, which beats OTEL_EXPORTER_OTLP_*. Unless said
+ * otherwise, http/protobuf to the specification's port on this machine.
  * https://opentelemetry.io/docs/specs/otel/protocol/exporter/
  */
-export function otlpSettings(options: OtlpOptions, env: Environment): OtlpSettings | undefined {
+export function otlpSettings(options: OtlpOptions, env: Environment): OtlpSettings {
   const protocol =
     options.protocol ??
     readChoice(env, variable('PROTOCOL'), ['grpc', 'http/protobuf'] as const) ??
     'http/protobuf'
-  const endpoint = endpointOf(options, env, protocol)
-  if (endpoint === undefined) return undefined
   const compression = readChoice(env, variable('COMPRESSION'), ['none', 'gzip'] as const)
   const timeoutMs =
     readWholeNumber(env, 'OTEL_EXPORTER_OTLP_TRACES_TIMEOUT', 1) ??
     readWholeNumber(env, 'OTEL_EXPORTER_OTLP_TIMEOUT', 1)
   const tls = tlsOf(env)
   return {
-    endpoint,
+    endpoint: endpointOf(options, env, protocol),
     protocol,
     headers: { ...readPairs(env, variable('HEADERS')), ...options.headers },
     ...(compression !== undefined && { compression }),
@@ -60,11 +63,11 @@ export function otlpSettings(options: OtlpOptions, env: Environment): OtlpSettin
   }
 }
 
-function endpointOf(options: OtlpOptions, env: Environment, protocol: OtlpProtocol): string | undefined {
+function endpointOf(options: OtlpOptions, env: Environment, protocol: OtlpProtocol): string {
   if (options.endpoint !== undefined)
     return baseEndpoint(options.endpoint, protocol, { code: 'invalid_option', key: 'otlpEndpoint' })
   const found = readFirst(env, variable('ENDPOINT'))
-  if (found === undefined) return undefined
+  if (found === undefined) return protocol === 'grpc' ? 'localhost:4317' : 'http://localhost:4318/v1/traces'
   const source = environmentSource(found.key)
   // The signal's own variable is the whole URL; the general one is a base to which the signal's path is added.
   if (found.key.includes('_TRACES_')) return found.text
