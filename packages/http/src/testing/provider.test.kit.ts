@@ -88,7 +88,7 @@ export function registerThroughline(): TestProvider {
   return { name: 'Throughline', collector, sampler }
 }
 
-function registerPropagator(): void {
+export function registerPropagator(): void {
   propagation.setGlobalPropagator(
     new CompositePropagator({ propagators: [new W3CTraceContextPropagator(), new W3CBaggagePropagator()] }),
   )

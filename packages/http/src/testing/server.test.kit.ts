@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test'
 import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { type HttpInstrumentation, type HttpOptions, instrumentHttp, setHttpRoute } from '../index.ts'
 import { connect, listen, readUntil, request, serve, throwing } from './net.test.kit.ts'
-import type { TestProvider } from './provider.test.kit.ts'
+import { registerPropagator, type TestProvider } from './provider.test.kit.ts'
 
 const traceId = '0af7651916cd43dd8448eb211c80319c'
 const callerId = 'b7ad6b7169203331'
@@ -312,6 +312,30 @@ export function serverContract({ name, collector, sampler }: TestProvider): void
     assert.equal((await request(port, { headers: { traceparent } })).body, 'fine')
     assert.notEqual((await collector.one()).spanContext().traceId, traceId)
     assert.equal(instrumentation.failureCount, 3)
+  })
+
+  contract('a propagator that throws is counted, and the request has a new trace', async (t) => {
+    const instrumentation = instrument(t)
+    propagation.disable()
+    propagation.setGlobalPropagator({ inject: throwing, extract: throwing, fields: () => [] })
+    t.after(() => {
+      propagation.disable()
+      registerPropagator()
+    })
+    const port = await serve(t, (_, response) => response.end('fine'))
+    assert.equal((await request(port, { headers: { traceparent } })).body, 'fine')
+    assert.notEqual((await collector.one()).spanContext().traceId, traceId)
+    assert.equal(instrumentation.failureCount, 1)
+  })
+
+  contract('a sampler that throws costs the span, not the request', async (t) => {
+    instrument(t)
+    const port = await serve(t, (_, response) => response.end('fine'))
+    sampler.decide = throwing
+    t.after(() => {
+      sampler.decide = () => true
+    })
+    assert.equal((await request(port)).body, 'fine')
   })
 
   contract('a handler that throws: exception, ERROR, and the error goes on', async (t) => {

@@ -97,6 +97,17 @@ export function wrapperContract({ collector, name }: TestProvider): void {
     assert.match(String(got?.get('traceparent')), new RegExp(span.spanContext().spanId))
   })
 
+  contract('tracedFetch: a body that breaks off is an error, for the reader and for the span', async () => {
+    const broken = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.error(new RangeError('cut')),
+    })
+    const response = await tracedFetch(async () => new Response(broken))('http://a.example/')
+    await assert.rejects(response.text(), RangeError)
+    const span = await collector.one()
+    assert.equal(span.status.code, SpanStatusCode.ERROR)
+    assert.equal(span.attributes['error.type'], 'RangeError')
+  })
+
   contract('tracedFetch: a URL that is none fails as it would without tracing', async () => {
     await assert.rejects(tracedFetch()('not a url'), { name: 'TypeError' })
   })
