@@ -6,7 +6,7 @@ import type { DropReason } from './ledger.ts'
  */
 export type HostMessage = ChunkMessage | { readonly kind: 'flush' } | { readonly kind: 'stop' }
 
-export interface ChunkMessage {
+interface ChunkMessage {
   readonly kind: 'chunk'
   readonly chunkId: number
   readonly buffer: ArrayBuffer
@@ -17,7 +17,7 @@ export interface ChunkMessage {
 export type WorkerMessage = RecycledMessage | ExportEvent
 
 /** The worker has copied what it needs; the buffer goes back to the host for the next chunk. */
-export interface RecycledMessage {
+interface RecycledMessage {
   readonly kind: 'recycled'
   readonly chunkId: number
   readonly buffer: ArrayBuffer
