@@ -18,7 +18,7 @@ const lens = await startLens({ otlpGrpcPort: 0, otlpHttpPort: 0, port: 0 })
 for (let first = 0; first < spanCount; first += 10_000) await send(first, Math.min(10_000, spanCount - first))
 
 const apiStartMs = performance.now()
-const sizeBytes = (await (await fetch(`${lens.url}/api/traces/${traceId}?details=false`)).arrayBuffer())
+const sizeBytes = (await (await fetch(`${lens.url}/api/traces/${traceId}?compact=true`)).arrayBuffer())
   .byteLength
 const apiMs = performance.now() - apiStartMs
 
@@ -62,7 +62,9 @@ function median(numbers: readonly number[]): number {
   return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN
 }
 
-const id = (index: number): string => (index + 1).toString(16).padStart(16, '0')
+function id(index: number): string {
+  return (index + 1).toString(16).padStart(16, '0')
+}
 
 /** A tree in which each span has four children, in eight services, with six attributes a span. */
 async function send(first: number, count: number): Promise<void> {

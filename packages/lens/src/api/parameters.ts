@@ -35,9 +35,11 @@ export function parseTraceFilter(query: Query): TraceFilter {
   }
 }
 
-export function parseDetails(query: Query): boolean {
-  allowOnly(query, ['details'])
-  return booleanParameter(query, 'details') ?? true
+/** `compact` is the form that the page reads, always without details. */
+export function parseTraceForm(query: Query): { readonly details: boolean; readonly compact: boolean } {
+  allowOnly(query, ['details', 'compact'])
+  const compact = booleanParameter(query, 'compact') ?? false
+  return { compact, details: booleanParameter(query, 'details') ?? !compact }
 }
 
 /** Upper case is accepted and made lower, since people paste ids from everywhere; all zeros is no id. */

@@ -1,9 +1,10 @@
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
 import { LensError } from '../errors.ts'
 import { limits } from '../limits.ts'
+import { compactTrace } from '../query/compact-trace.ts'
 import type { QueryEngine, TraceListEntry } from '../query/query-engine.ts'
 import { type PageFiles, readPageFiles } from './page-files.ts'
-import { ParameterError, parseDetails, parseId, parseTraceFilter } from './parameters.ts'
+import { ParameterError, parseId, parseTraceFilter, parseTraceForm } from './parameters.ts'
 
 /** Numbers about the running Lens for `/health`. */
 export interface LensHealth {
@@ -84,8 +85,9 @@ function addQueries(app: FastifyInstance, engine: QueryEngine): void {
   app.get<{ Querystring: Query }>('/api/traces', (request) => listTraces(engine, request.query))
   app.get<{ Params: Params; Querystring: Query }>('/api/traces/:traceId', async (request, reply) => {
     const traceId = parseId('traceId', request.params.traceId)
-    const trace = await engine.trace(traceId, { details: parseDetails(request.query) })
-    if (trace !== undefined) return trace
+    const { details, compact } = parseTraceForm(request.query)
+    const trace = await engine.trace(traceId, { details })
+    if (trace !== undefined) return compact ? compactTrace(trace) : trace
     return fail(reply, {
       status: 404,
       code: 'unknown-trace',

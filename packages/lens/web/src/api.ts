@@ -1,3 +1,4 @@
+import { type CompactTrace, expandTrace } from '../../src/query/compact-trace.ts'
 import type { SpanDetails, TraceListEntry } from '../../src/query/query-engine.ts'
 import type { TraceView } from '../../src/query/trace-view.ts'
 
@@ -42,8 +43,8 @@ export async function fetchServices(): Promise<readonly string[]> {
 }
 
 /** Without attributes: a large trace draws sooner, and one span's attributes come when it is selected. */
-export const fetchTrace = (traceId: string): Promise<TraceView> =>
-  get(`/api/traces/${encodeURIComponent(traceId)}?details=false`)
+export const fetchTrace = async (traceId: string): Promise<TraceView> =>
+  expandTrace(await get<CompactTrace>(`/api/traces/${encodeURIComponent(traceId)}?compact=true`))
 
 export const fetchSpanDetails = (traceId: string, spanId: string): Promise<SpanDetails> =>
   get(`/api/traces/${encodeURIComponent(traceId)}/spans/${encodeURIComponent(spanId)}`)
