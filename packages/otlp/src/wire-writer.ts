@@ -13,6 +13,8 @@ export class WireWriter {
   bytes: Uint8Array
   /** One key costs one map lookup instead of one UTF-8 encoding. Bounded: strangers may choose attribute keys. */
   readonly #keys = new Map<string, Uint8Array>()
+  readonly #recentKeys: string[] = Array.from({ length: recentKeysCount }, () => '')
+  readonly #recentKeyBytes: Uint8Array[] = Array.from({ length: recentKeysCount }, () => emptyKey)
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes
@@ -23,14 +25,23 @@ export class WireWriter {
     let p = at
     for (let i = 0; i + 1 < flat.length; i += 2) {
       const key = flat[i]
-      if (typeof key === 'string') p = this.attribute(p, tag, key, flat[i + 1])
+      if (typeof key !== 'string') continue
+      // Spans of one kind have the same keys in the same places: then comparing two pointers replaces the map lookup.
+      const place = i & (recentKeysCount - 1)
+      const keyBytes =
+        key === this.#recentKeys[place] ? this.#recentKeyBytes[place] : this.#keyBytes(key, place)
+      p = this.#attribute(p, tag, keyBytes as Uint8Array, flat[i + 1])
     }
     return p
   }
 
   /** One KeyValue message. A value of no known type becomes an AnyValue with nothing in it: the key stays visible. */
-  attribute(at: number, tag: number, key: string, value: AttributeValue | null | undefined): number {
-    const keyBytes = this.#keys.get(key) ?? this.#encodeKey(key)
+  #attribute(
+    at: number,
+    tag: number,
+    keyBytes: Uint8Array,
+    value: AttributeValue | null | undefined,
+  ): number {
     const keySize = keyBytes.length
     if (typeof value === 'string') {
       // Up to here both lengths take one byte, if the text is ASCII: nothing is measured beforehand or moved afterwards.
@@ -183,6 +194,11 @@ export class WireWriter {
   #primitive(at: number, value: unknown): number {
     const bytes = this.bytes
     if (typeof value === 'number') {
+      // Most numbers are small integers, which need none of the 64-bit arithmetic below.
+      if ((value | 0) === value && value >= 0) {
+        bytes[at] = 0x18
+        return smallVarint(bytes, at + 1, value)
+      }
       if (Number.isSafeInteger(value)) {
         bytes[at] = 0x18
         return value >= 0 ? varint(bytes, at + 1, value) : int64Varint(bytes, at + 1, BigInt(value))
@@ -209,6 +225,15 @@ export class WireWriter {
     this.bytes.copyWithin(lengthAt + lengthSize, lengthAt + 1, end)
     varint(this.bytes, lengthAt, size)
     return end + lengthSize - 1
+  }
+
+  #keyBytes(key: string, place: number): Uint8Array {
+    const keyBytes = this.#keys.get(key) ?? this.#encodeKey(key)
+    if (keyBytes.length <= cachedKeySizeBytesMax) {
+      this.#recentKeys[place] = key
+      this.#recentKeyBytes[place] = keyBytes
+    }
+    return keyBytes
   }
 
   #encodeKey(key: string): Uint8Array {
@@ -243,6 +268,10 @@ const textEncoder = new TextEncoder()
 const float = new Float64Array(1)
 const floatBytes = new Uint8Array(float.buffer)
 const keyCacheCountMax = 1024
+/** A power of two; every second place is a value's and stays unused. */
+const recentKeysCount = 64
+/** The field of a key that is the empty string. */
+const emptyKey = Uint8Array.of(0x0a, 0)
 const cachedKeySizeBytesMax = 256
 /** Key bytes + text + the four bytes between them stay under 128. */
 const shortAttributeMax = 124
@@ -263,6 +292,13 @@ export function varint(bytes: Uint8Array, at: number, value: number): number {
     bytes[p++] = (rest % 128) | 128
     rest = Math.floor(rest / 128)
   }
+  return smallVarint(bytes, p, rest)
+}
+
+/** Non-negative 31-bit integers. */
+function smallVarint(bytes: Uint8Array, at: number, value: number): number {
+  let p = at
+  let rest = value
   while (rest > 127) {
     bytes[p++] = (rest & 127) | 128
     rest >>>= 7
