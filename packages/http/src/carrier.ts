@@ -67,17 +67,6 @@ export const rawHeadersGetter: TextMapGetter<RawHeaders> = {
   keys: (headers) => headers.filter((_, index) => index % 2 === 0),
 }
 
-/** What a carrier of outgoing headers must offer; ClientRequest and Headers are both given this face. */
-export interface HeaderWriter {
-  setHeader(name: string, value: string): unknown
-}
-
-export const headerSetter: TextMapSetter<HeaderWriter> = {
-  set: (carrier, key, value) => {
-    carrier.setHeader(key, value)
-  },
-}
-
 export const fetchHeadersSetter: TextMapSetter<Headers> = {
   set: (carrier, key, value) => {
     carrier.set(key, value)

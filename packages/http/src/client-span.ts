@@ -1,5 +1,6 @@
 import {
   type Context,
+  context as contextApi,
   propagation,
   type Span,
   SpanKind,
@@ -22,7 +23,7 @@ import {
 } from './attributes.ts'
 import { messageOf, typeName } from './error-type.ts'
 import type { OutgoingTarget } from './options.ts'
-import { activeContext, type HttpTracing, isClientSuppressed } from './trace.ts'
+import { type HttpTracing, isClientSuppressed } from './trace.ts'
 
 /** What a response tells a client span. */
 export interface ResponseFacts {
@@ -44,7 +45,7 @@ export function startClientSpan<C>(
 ): ClientSpan | undefined {
   const tracer = tracing.tracer()
   if (tracer === undefined) return undefined
-  const active = activeContext()
+  const active = contextApi.active()
   if (isClientSuppressed(active)) return undefined
   const ignore = tracing.options.ignoreOutgoing
   if (ignore !== undefined && tracing.guard('ignoreOutgoing', false, () => ignore(target))) return undefined

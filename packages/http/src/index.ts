@@ -1,4 +1,9 @@
-export { fastifyTracing } from './fastify.ts'
+export {
+  type FastifyLike,
+  type FastifyReplyLike,
+  type FastifyRequestLike,
+  fastifyTracing,
+} from './fastify.ts'
 export { type HttpInstrumentation, instrumentHttp } from './instrument.ts'
 export { type HttpHandler, type HttpMiddleware, httpMiddleware } from './middleware.ts'
 export {

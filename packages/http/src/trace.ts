@@ -1,6 +1,5 @@
 import {
   type Context,
-  context,
   createContextKey,
   diag,
   ProxyTracerProvider,
@@ -119,9 +118,4 @@ function matchesHost(host: string, rule: string): boolean {
 function registeredProvider(): TracerProvider {
   const provider = trace.getTracerProvider()
   return provider instanceof ProxyTracerProvider ? provider.getDelegate() : provider
-}
-
-/** The active context; the API's root where there is no manager. */
-export function activeContext(): Context {
-  return context.active()
 }
