@@ -5,7 +5,7 @@ import type { Logger } from '../logger.ts'
 import type { Flags } from './flags.ts'
 import type { Streams } from './streams.ts'
 import { runTraced, type TracedRun } from './traced-run.ts'
-import type { Run } from './tree.ts'
+import type { Invocation } from './tree.ts'
 
 /** What a client command works with. */
 export interface ClientSession {
@@ -28,16 +28,15 @@ export interface ClientSession {
 /** A client command; resolves with the exit code. */
 export type ClientCommand = (session: ClientSession) => Promise<number>
 
-/** Runs a command of the API's client: its module is loaded only now. */
-export function clientRun(streams: Streams, load: () => Promise<ClientCommand>): Run {
-  return async (invocation) =>
-    await runTraced(
-      { invocation, streams, needs: ['controller.client.security.bearer_token'] },
-      async (run) => {
-        const command = await load()
-        return await withApiErrors(run, async () => await command(sessionOf(run)))
-      },
-    )
+/** Runs a command of the API's client. */
+export async function runClient(
+  parts: { invocation: Invocation; streams: Streams },
+  command: ClientCommand,
+): Promise<number> {
+  return await runTraced(
+    { ...parts, needs: ['controller.client.security.bearer_token'] },
+    async (run) => await withApiErrors(run, async () => await command(sessionOf(run))),
+  )
 }
 
 function sessionOf(run: TracedRun): ClientSession {

@@ -1,9 +1,17 @@
-import { clientRun } from './client-session.ts'
+import type { ClientCommand } from './client-session.ts'
 import type * as jobCommands from './commands/job.ts'
 import type * as nodeCommands from './commands/node.ts'
 import type * as systemCommands from './commands/system.ts'
 import type { Streams } from './streams.ts'
 import { type FlagSpec, type Group, parseList, parseNumber, type Run } from './tree.ts'
+
+/** A command's modules are loaded only when it runs: the tree alone must be cheap. */
+function clientRun(streams: Streams, load: () => Promise<ClientCommand>): Run {
+  return async (invocation) => {
+    const [{ runClient }, command] = await Promise.all([import('./client-session.ts'), load()])
+    return await runClient({ invocation, streams }, command)
+  }
+}
 
 /** `osapi client` and all below it. */
 export function addClient(root: Group, streams: Streams): void {
