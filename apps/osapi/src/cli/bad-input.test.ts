@@ -7,7 +7,7 @@ import {
   runOsapi,
   startAnswering,
   type Workspace,
-} from './testing.ts'
+} from './testing/run-osapi.ts'
 
 const signingKey = 'a-signing-key-of-a-fair-length-0123456789'
 

@@ -8,7 +8,7 @@ import {
   runOsapi,
   startAnswering,
   type Workspace,
-} from './testing.ts'
+} from './testing/run-osapi.ts'
 
 const jobId = '550e8400-e29b-41d4-a716-446655440000'
 const created = { job_id: jobId, status: 'created', revision: 1, timestamp: '2026-02-16T13:21:06Z' }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { type AnsweringServer, startAnswering } from '../cli/testing.ts'
+import { type AnsweringServer, startAnswering } from '../cli/testing/run-osapi.ts'
 import { ApiError, createHttpClient, type ResponseInfo } from './http.ts'
 
 describe('the HTTP client', () => {

@@ -1,11 +1,11 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-export const bin: string = fileURLToPath(new URL('../bin.js', import.meta.url))
+export const bin: string = fileURLToPath(new URL('../../bin.js', import.meta.url))
 
 export interface Finished {
   readonly code: number | null
@@ -18,6 +18,15 @@ export function runOsapi(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Finished> {
+  return startOsapi(args, env).finished
+}
+
+export interface Started {
+  readonly process: ChildProcess
+  readonly finished: Promise<Finished>
+}
+
+export function startOsapi(args: readonly string[], env: Readonly<Record<string, string>> = {}): Started {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(OSAPI|OTEL|TRACE)/u.test(name))
   const child = spawn(process.execPath, [bin, ...args], {
     env: { ...Object.fromEntries(inherited), ...env },
@@ -31,10 +40,11 @@ export function runOsapi(
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     stderr += chunk
   })
-  return new Promise((resolve, reject) => {
+  const finished = new Promise<Finished>((resolve, reject) => {
     child.on('error', reject)
     child.on('close', (code) => resolve({ code, stdout, stderr }))
   })
+  return { process: child, finished }
 }
 
 /** A folder for a test's files. */
@@ -62,6 +72,8 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>>
   /** Text, or anything else as JSON. */
   readonly body?: unknown
+  /** Called when the request is there; the answer waits for it. */
+  readonly before?: () => Promise<void>
 }
 
 export interface SeenRequest {
@@ -90,16 +102,19 @@ export async function startAnswering(
       seen.push({ method, url, headers, body: Buffer.concat(chunks).toString() })
       const found = replies[`${method} ${url.split('?', 1)[0]}`]
       const reply = Array.isArray(found) ? (found.length > 1 ? found.shift() : found[0]) : found
-      response.writeHead(reply ? (reply.status ?? 200) : 404, {
-        'content-type': 'application/json',
-        ...reply?.headers,
-      })
-      const body = reply ? reply.body : { error: `nothing at ${url}` }
-      response.end(typeof body === 'string' || body === undefined ? body : JSON.stringify(body))
+      const isReady = reply?.before?.() ?? Promise.resolve()
+      void isReady.then(() =>
+        answer(response, reply ?? { status: 404, body: { error: `nothing at ${url}` } }),
+      )
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return { url: `http://127.0.0.1:${portOf(server)}`, seen, close: () => closed(server) }
+}
+
+function answer(response: ServerResponse, { status = 200, headers = {}, body }: Reply): void {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers })
+  response.end(typeof body === 'string' || body === undefined ? body : JSON.stringify(body))
 }
 
 function portOf(server: Server): number {
