@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { ServerResponse } from 'node:http'
 import { describe, it, type TestContext } from 'node:test'
 import { status } from '@grpc/grpc-js'
@@ -268,6 +269,19 @@ describe('OTLP exporter: limits and ends', () => {
     const peer = await startHttpPeer(accept, { port })
     t.after(peer.stop)
     assert.deepEqual(await exporter.forceFlush(), { undeliveredSpanCount: 0 })
+  })
+
+  it('does nothing in the context of a span', async (t) => {
+    const storage = new AsyncLocalStorage<string>()
+    const endpoint = `http://127.0.0.1:${await unusedPort()}`
+    const context = await new Promise((resolve) => {
+      const diagnostics = (): void => resolve(storage.getStore())
+      const { exporter, endSpans } = start(t, { endpoint, diagnostics })
+      // More than a chunk holds: the thread is started within end().
+      storage.run('request', () => endSpans(3000))
+      void exporter.forceFlush({ retry: false })
+    })
+    assert.equal(context, undefined)
   })
 
   it('shutdown delivers what waits', async (t) => {

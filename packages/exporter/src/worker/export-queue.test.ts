@@ -204,4 +204,13 @@ describe('ExportQueue', () => {
     assert.equal(timerCount(), 0)
     assert.equal(calls.length, 1)
   })
+
+  it('makes nothing of an answer that comes after stop', async () => {
+    const { add, answer, queue, events, timerCount } = rig()
+    add(1)
+    queue.stop()
+    await answer(unavailable)
+    assert.deepEqual(events, [])
+    assert.equal(timerCount(), 0, 'a timer would hold up the end of the thread')
+  })
 })

@@ -41,6 +41,7 @@ export class ExportQueue {
   #inFlightCount = 0
   #failureCount = 0
   #takeFailedNext = false
+  #isStopped = false
   #cancelWait: (() => void) | undefined
   #waitIsServersWish = false
   #waitEndMs = 0
@@ -66,8 +67,9 @@ export class ExportQueue {
     this.#pump()
   }
 
-  /** Forgets everything and sends nothing more. */
+  /** Forgets everything, sends and reports nothing more. */
   stop(): void {
+    this.#isStopped = true
     this.#endWait()
     this.#chunks.length = 0
     this.#failed.length = 0
@@ -119,6 +121,7 @@ export class ExportQueue {
     this.#inFlightCount++
     const answer = await transport.send(request.body)
     this.#inFlightCount--
+    if (this.#isStopped) return
     if (answer.kind === 'retry') {
       this.#retryLater(request, answer)
     } else {
