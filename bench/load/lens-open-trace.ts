@@ -23,7 +23,7 @@ const sizeBytes = (await (await fetch(`${lens.url}/api/traces/${traceId}?compact
 const apiMs = performance.now() - apiStartMs
 
 const browser = await chromium.launch({
-  executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+  executablePath: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu'],
 })
 const page = await browser.newPage({ viewport: { width: 1400, height: 900 } })

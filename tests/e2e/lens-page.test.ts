@@ -87,7 +87,7 @@ describe('the page of Lens', () => {
   before(async () => {
     lens = await startLens({ otlpGrpcPort: 0, otlpHttpPort: 0, port: 0 })
     browser = await chromium.launch({
-      executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+      executablePath: process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
       args: ['--no-sandbox', '--disable-gpu'],
     })
   })

@@ -49,6 +49,7 @@ export async function startLens(options: LensOptions): Promise<Lens> {
     const ingest = new Ingest(store)
     const api = createApi({
       engine: queryEngine(store),
+      host: settings.host,
       health: () => ({ status: 'ok', ...ingest.counters }),
     })
     const grpc = await startGrpcReceiver(ingest, target(settings, 'otlpGrpcPort'))

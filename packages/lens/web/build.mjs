@@ -1,14 +1,15 @@
 // Type-checks and builds the page into dist/web, unless nothing it is made of has changed since the last time.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const web = fileURLToPath(new URL('.', import.meta.url))
 const lens = join(web, '..')
-const stamp = join(lens, 'dist/web/.inputs')
+const built = join(lens, 'dist/web/index.html')
+const stamp = join(lens, '../../.cache/lens-page.inputs')
 const require = createRequire(import.meta.url)
 
 function* filesBelow(directory) {
@@ -36,7 +37,8 @@ function run(packageName, bin, args) {
 }
 
 const hash = inputsHash()
-if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) process.exit(0)
+if (existsSync(built) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) process.exit(0)
 run('typescript', 'bin/tsc', ['-p', 'web'])
 run('vite', 'bin/vite.js', ['build', '--config', 'web/vite.config.ts'])
+mkdirSync(dirname(stamp), { recursive: true })
 writeFileSync(stamp, hash)

@@ -24,7 +24,7 @@ describe('the API', () => {
       refusedSpansCount: 0,
       receivedLogsCount: 0,
     } as const
-    app = createApi({ engine: queryEngine(store), health: () => health })
+    app = createApi({ engine: queryEngine(store), health: () => health, host: '127.0.0.1' })
   })
   after(async () => {
     await app.close()
@@ -112,6 +112,15 @@ describe('the API', () => {
     for (const url of ['/nothing', '/assets/..%2f..%2fpackage.json', '/assets/none.js'])
       assert.deepEqual([(await get(url)).status, (await get(url)).body.error.code], [404, 'not-found'])
     assert.equal((await get('/%zz')).status, 400)
+  })
+
+  it('answers to names of this machine only', async () => {
+    for (const host of ['localhost:4319', '127.0.0.1:4319', '[::1]:4319'])
+      assert.equal((await app.inject({ url: '/health', headers: { host } })).statusCode, 200)
+    for (const host of ['evil.example', '127.0.0.1.evil.example', 'localhost.evil.example:4319']) {
+      const response = await app.inject({ url: '/api/traces', headers: { host } })
+      assert.deepEqual([response.statusCode, response.json().error.code], [403, 'foreign-host'])
+    }
   })
 
   it('lets the page load nothing from elsewhere', async () => {

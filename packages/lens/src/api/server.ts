@@ -17,14 +17,17 @@ export interface LensHealth {
 export interface ApiOptions {
   readonly engine: QueryEngine
   readonly health: () => LensHealth
+  /** The address that Lens listens on. On a loopback address, only requests for a loopback name are answered. */
+  readonly host: string
 }
 
 /**
  * Page and API on one server. Errors are `{ error: { code, message, … } }`: 400 `invalid-parameter` with `parameter`,
  * `value` and `allowed`; 404 `unknown-trace`, `unknown-span` or `not-found`; 504 `query-timeout`.
  */
-export function createApi({ engine, health }: ApiOptions): FastifyInstance {
+export function createApi({ engine, health, host }: ApiOptions): FastifyInstance {
   const app = fastify({ requestTimeout: limits.requestTimeoutMs, forceCloseConnections: true })
+  if (isLoopback(host)) refuseForeignNames(app)
   app.addHook('onSend', async (_request, reply) => {
     // The page shows what strangers sent. Should an escape be forgotten somewhere, nothing foreign runs or loads even then.
     reply.header(
@@ -40,6 +43,24 @@ export function createApi({ engine, health }: ApiOptions): FastifyInstance {
   addPage(app, readPageFiles())
   return app
 }
+
+/**
+ * A web page elsewhere can point its own domain name at 127.0.0.1 and then read what is served there as its own (DNS
+ * rebinding). The name in the Host header gives that away.
+ */
+function refuseForeignNames(app: FastifyInstance): void {
+  app.addHook('onRequest', async (request, reply) => {
+    if (isLoopback(request.hostname)) return
+    const message = `Lens listens on this machine only and answers to localhost, not to ${request.hostname}; see --host`
+    await fail(reply, { status: 403, code: 'foreign-host', message })
+  })
+}
+
+const isLoopback = (name: string): boolean =>
+  name === 'localhost' ||
+  name.endsWith('.localhost') ||
+  /^127(\.\d{1,3}){3}$/.test(name) ||
+  /^\[?::1\]?$/.test(name)
 
 function addErrors(app: FastifyInstance): void {
   app.setErrorHandler((error, _request, reply) => {
