@@ -1,5 +1,7 @@
 import type { NodeStatusResult } from '../job/results.ts'
 import { execCommand, shellCommand } from './command.ts'
+import { deleteDns, getDns, updateDns } from './dns.ts'
+import { updateHostname } from './hostname.ts'
 import { Input } from './input.ts'
 import {
   readDisks,
@@ -10,6 +12,7 @@ import {
   readUptimeSeconds,
   uptimeText,
 } from './node.ts'
+import { ping } from './ping.ts'
 import type { System } from './system.ts'
 
 export { hostSystem, type System, UnsupportedError } from './system.ts'
@@ -30,7 +33,11 @@ export interface Providers {
 /** The providers of a Linux host. `labels` go with the host's name. */
 export function createProviders(system: System, labels: Readonly<Record<string, string>> = {}): Providers {
   const categories = new Map(
-    Object.entries({ node: nodeHandlers(system, labels), command: commandHandlers(system) }),
+    Object.entries({
+      node: nodeHandlers(system, labels),
+      network: networkHandlers(system),
+      command: commandHandlers(system),
+    }),
   )
   return {
     handler(category, operation) {
@@ -52,6 +59,10 @@ function nodeHandlers(system: System, labels: Readonly<Record<string, string>>):
         'host.GetHostname',
         async () => ({ hostname: await readHostname(system), ...labelsOf(labels), changed: false }),
       ],
+      'hostname.update': [
+        'host.UpdateHostname',
+        async (input: Input) => updateHostname(system, input.text('hostname')),
+      ],
       'status.get': ['node.GetStatus', () => nodeStatus(system)],
       'uptime.get': [
         'host.GetUptime',
@@ -66,6 +77,33 @@ function nodeHandlers(system: System, labels: Readonly<Record<string, string>>):
       'load.get': ['load.GetAverages', async () => ({ load_average: await readLoad(system) })],
     } as const satisfies Record<string, readonly [string, (input: Input) => Promise<unknown>]>),
   )
+}
+
+function networkHandlers(system: System): Handlers {
+  return new Map(
+    Object.entries({
+      'dns.get': ['dns.GetResolvConfByInterface', async (input: Input) => getDns(system, linkOf(input))],
+      'dns.update': [
+        'dns.UpdateResolvConfByInterface',
+        async (input: Input) =>
+          updateDns(system, {
+            interface: linkOf(input),
+            servers: input.texts('servers'),
+            searchDomains: input.texts('search_domains'),
+            overrideDhcp: input.flag('override_dhcp'),
+          }),
+      ],
+      'dns.delete': [
+        'dns.DeleteResolvConfByInterface',
+        async (input: Input) => deleteDns(system, linkOf(input)),
+      ],
+      'ping.do': ['ping.Do', async (input: Input) => ping(system, input.text('address'))],
+    } as const satisfies Record<string, readonly [string, (input: Input) => Promise<unknown>]>),
+  )
+}
+
+function linkOf(input: Input): string {
+  return input.optionalText('interface') || 'eth0'
 }
 
 function commandHandlers(system: System): Handlers {
