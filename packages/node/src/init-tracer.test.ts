@@ -207,3 +207,12 @@ test('stdout: each span as JSON on file descriptor 1, beside OTLP or alone', asy
   assert.deepEqual(span.attributes, { 'job.id': '7' })
   assert.match(JSON.stringify(span.resource), /"service\.name":"printer"/)
 })
+
+test('a refused collector holds up shutdown until the first attempt has failed, when it is told not to retry', async () => {
+  const lines: string[] = []
+  const tracing = start({ otlpEndpoint: '127.0.0.1:1', eagerExport: true, diagnostics: (line) => lines.push(line) })
+  trace.getTracer('x').startSpan('lost').end()
+  await tracing.shutdown({ timeoutMs: 60_000, retry: false })
+  assert.deepEqual(tracing.ledger(), { ended: 1, delivered: 0, pending: 0, dropped: { shutdown_timeout: 1 } })
+  assert.match(lines[0] ?? '', /ECONNREFUSED 127\.0\.0\.1:1/)
+})

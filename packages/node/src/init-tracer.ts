@@ -54,6 +54,11 @@ export interface InitTracerOptions {
   readonly spanExporters?: readonly SpanExporter[] | undefined
   /** Options of the HTTP instrumentation; false leaves node:http and fetch alone. */
   readonly http?: HttpOptions | false | undefined
+  /**
+   * Starts the export thread at once instead of when the first spans leave: for short commands, which would else wait for
+   * it at their end. Default: false.
+   */
+  readonly eagerExport?: boolean | undefined
   /** Gets operating errors as lines of text. Default: stderr. False: none. */
   readonly diagnostics?: ((message: string) => void) | false | undefined
   /** Default `process.env`. */
@@ -69,8 +74,11 @@ export interface Tracing {
   ledger(): Ledger | undefined
   /** Hands over everything that ended so far. Resolves when it is delivered, or after `timeoutMs` (default 5,000). */
   forceFlush(options?: { readonly timeoutMs?: number }): Promise<void>
-  /** Flushes, stops, and gives OpenTelemetry's globals back. Resolves within `timeoutMs` (default 5,000). */
-  shutdown(options?: { readonly timeoutMs?: number }): Promise<void>
+  /**
+   * Flushes, stops, and gives OpenTelemetry's globals back. Resolves within `timeoutMs` (default 5,000); with
+   * `retry: false` at the first failed attempt already, so that an absent collector does not hold up a command's end.
+   */
+  shutdown(options?: { readonly timeoutMs?: number; readonly retry?: boolean }): Promise<void>
 }
 
 const defaultTimeoutMs = 5_000
@@ -127,6 +135,7 @@ function startTracing(serviceName: string, options: InitTracerOptions, env: Envi
     spanSinks: sinks,
   })
   provider.register({ propagator })
+  if (options.eagerExport === true) otlp?.start()
   const http = options.http === false ? undefined : instrumentHttp(httpOptions(options.http, env))
 
   const tracing: Tracing = {
@@ -134,11 +143,11 @@ function startTracing(serviceName: string, options: InitTracerOptions, env: Envi
     provider,
     ledger: () => otlp?.ledger(),
     forceFlush: ({ timeoutMs = defaultTimeoutMs } = {}) => within(timeoutMs, provider.forceFlush()),
-    async shutdown({ timeoutMs = defaultTimeoutMs } = {}) {
+    async shutdown({ timeoutMs = defaultTimeoutMs, retry = true } = {}) {
       if (current === tracing) current = undefined
       http?.disable()
       // The exporter keeps its own time, so that it can account for what was not delivered; the provider follows.
-      await Promise.all([otlp?.shutdown({ timeoutMs }), within(timeoutMs, provider.shutdown())])
+      await Promise.all([otlp?.shutdown({ timeoutMs, retry }), within(timeoutMs, provider.shutdown())])
       provider.unregister()
     },
   }
