@@ -19,7 +19,7 @@ export const serviceNames: Readonly<Record<ProcessName, string>> = {
 export interface Tracing {
   readonly enabled: boolean
   /** Resolves when every ended span is delivered or spooled, or the limit is reached; never rejects. */
-  shutdown(options?: { readonly timeoutMs?: number }): Promise<void>
+  shutdown(options?: { readonly timeoutMs?: number; readonly retry?: boolean }): Promise<void>
 }
 
 export interface TelemetryFlags {
@@ -48,6 +48,8 @@ export function startTelemetry(process: ProcessName, config: Config, flags: Tele
     ...(exporter === 'otlp' ? otlpOptions(tracing) : {}),
     propagators: ['tracecontext'],
     serviceVersion: version,
+    // A command is over soon, and then its spans should leave at once.
+    eagerExport: process === 'cli',
     diagnostics: warn,
     // Probes and scrapes come by the second and tell nothing of a job.
     http: { responseHeaders: true, excludedPaths: ['/health', '/metrics', '/api/health', '/api/metrics'] },

@@ -64,7 +64,7 @@ export async function runTraced(given: RunNeeds, body: (run: TracedRun) => Promi
   try {
     return await inRootSpan({ ...given, config, logger, isJson, signal: interrupt.signal }, body, interrupt)
   } finally {
-    await tracing.shutdown({ timeoutMs: flushMsMax })
+    await tracing.shutdown({ timeoutMs: flushMsMax, retry: false })
     interrupt.dispose()
   }
 }
