@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-import { main } from './cli/main.ts'
+import * as module from 'node:module'
+
+// Node 22 and later keep compiled code on disk: a command starts without compiling its modules anew.
+;(module as { enableCompileCache?: () => void }).enableCompileCache?.()
 
 // `osapi client … | head`: whoever reads has seen enough.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -7,4 +10,5 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error
 })
 
+const { main } = await import('./cli/main.ts')
 process.exitCode = await main(process.argv.slice(2))

@@ -30,6 +30,9 @@ export interface TelemetryFlags {
 const exporters = ['none', 'stdout', 'otlp'] as const
 const otlpEndpointDefault = 'localhost:4317'
 
+/** Probes and scrapes come by the second and tell nothing of a job: they make no spans. */
+export const excludedPaths: readonly string[] = ['/health', '/metrics', '/api/health', '/api/metrics']
+
 /**
  * Starts tracing by `telemetry.tracing`. Off: no provider, but the W3C propagator is set, so that the context of others
  * passes through. Throws `unsupported tracing exporter: "x"`; warns where stdout spans would mix with --json data.
@@ -51,8 +54,7 @@ export function startTelemetry(process: ProcessName, config: Config, flags: Tele
     // A command is over soon, and then its spans should leave at once.
     eagerExport: process === 'cli',
     diagnostics: warn,
-    // Probes and scrapes come by the second and tell nothing of a job.
-    http: { responseHeaders: true, excludedPaths: ['/health', '/metrics', '/api/health', '/api/metrics'] },
+    http: { responseHeaders: true, excludedPaths },
   })
 }
 

@@ -1,6 +1,8 @@
+import { fastifyTracing } from '@throughline/http'
 import { type FastifyInstance, fastify } from 'fastify'
 import { type AuditStore, createAuditStore } from '../audit/store.ts'
 import type { ApiParts } from '../process/component.ts'
+import { excludedPaths } from '../telemetry.ts'
 import { requirePermissions } from './auth.ts'
 import type { ApiContext, Routes } from './context.ts'
 import { handleErrors } from './errors.ts'
@@ -14,7 +16,6 @@ import { registerJobRoutes } from './routes/job.ts'
 import { registerNodeRoutes, registerQueryTargetRoutes } from './routes/node.ts'
 import { registerSystemRoutes } from './routes/system.ts'
 import { createTargetValidator } from './target.ts'
-import { nameSpans } from './tracing.ts'
 import { validateBySchemas } from './validation.ts'
 
 const bodyBytesMax = 1024 * 1024
@@ -54,7 +55,7 @@ export async function buildApp(parts: ApiParts, options: AppOptions = {}): Promi
   validateBySchemas(app, { checkResponses: options.checkResponses ?? false })
   handleErrors(app, logger)
   acceptEmptyJson(app)
-  nameSpans(app)
+  await app.register(fastifyTracing, { excludedPaths })
   observeRequests(app, { logger, metrics })
   allowOrigins(app, parts.config.controller.api.security.cors.allow_origins)
   auditRequests(app, { audit, logger })

@@ -11,10 +11,11 @@ import type { Logger } from '../logger.ts'
 /** A refusal with the status and text that the client gets. */
 export class HttpError extends Error {
   override readonly name = 'HttpError'
-  readonly status: number
-  constructor(status: number, message: string) {
+  /** Fastify's name for it, by which tracing knows a refusal from a failure. */
+  readonly statusCode: number
+  constructor(statusCode: number, message: string) {
     super(message)
-    this.status = status
+    this.statusCode = statusCode
   }
 }
 
@@ -31,7 +32,7 @@ async function sendError(
   error: unknown,
   { request, reply, logger }: { request: FastifyRequest; reply: FastifyReply; logger: Logger },
 ): Promise<FastifyReply> {
-  if (error instanceof HttpError) return reply.code(error.status).send({ error: error.message })
+  if (error instanceof HttpError) return reply.code(error.statusCode).send({ error: error.message })
   if (error instanceof JobError) return sendJobError(error, reply)
   const known = error as Partial<FastifyError>
   if (known.validation) return reply.code(400).send({ error: validationText(known as FastifyError) })

@@ -96,4 +96,9 @@ export class JobError extends Error {
     this.status = statuses[code]
     this.jobId = about.jobId
   }
+
+  /** The same, by the name that Fastify and its tracing know. */
+  get statusCode(): number {
+    return this.status
+  }
 }
