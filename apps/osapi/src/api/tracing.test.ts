@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { initTracer } from '@throughline/node'
 import { excludedPaths } from '../telemetry.ts'
@@ -129,6 +130,21 @@ describe('a request to the API', () => {
     for (const path of ['/health', '/api/health/ready', '/metrics']) {
       const { response, span } = await ask(path)
       assert.deepEqual([response.headers.get('x-trace-id'), span], [null, undefined], path)
+    }
+  })
+})
+
+describe('a handler', () => {
+  it('has no line about tracing or correlation', () => {
+    const folder = new URL('./routes/', import.meta.url)
+    const files = readdirSync(folder).filter((name) => name.endsWith('.js'))
+    assert.ok(files.length >= 5)
+    for (const name of files) {
+      assert.doesNotMatch(
+        readFileSync(new URL(name, folder), 'utf8'),
+        /trace|span|correlat|session|opentelemetry/iu,
+        name,
+      )
     }
   })
 })

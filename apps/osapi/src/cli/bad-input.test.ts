@@ -94,6 +94,39 @@ describe('bad input', () => {
     assertLog(await runOsapi(['client', 'health', '-f', port]), /ERR .*controller\.api\.port: 70000/u)
   })
 
+  it('a server does not start without its key, nor with an exporter that it does not know', async () => {
+    const empty = workspace.file('server.yaml', '')
+    for (const start of [['start'], ['api', 'server', 'start'], ['controller', 'start', '-p', '0']]) {
+      assertLog(await runOsapi([...start, '-f', empty]), /FTL .*controller\.api\.security\.signing_key/u)
+    }
+    for (const start of [
+      ['job', 'worker', 'start'],
+      ['node', 'agent', 'start'],
+      ['agent', 'start'],
+    ]) {
+      const finished = await runOsapi([...start, '-f', empty], {
+        IGNORE_LINUX: '1',
+        OSAPI_TELEMETRY_TRACING_ENABLED: 'true',
+        OSAPI_TELEMETRY_TRACING_EXPORTER: 'zipkin',
+      })
+      assertLog(finished, /FTL .*unsupported tracing exporter: \\"zipkin\\"/u)
+    }
+  })
+
+  it('a flag of a server is checked like the key of the configuration that it sets', async () => {
+    assertLog(await osapi('api', 'server', 'start', '--port', '70000'), /FTL .*controller\.api\.port: /u)
+    assertLog(await osapi('agent', 'start', '--worker-port', '0x'), /FTL .*agent\.nats\.port: /u)
+    assertLog(await osapi('agent', 'start', '--agent-max-jobs', '0'), /FTL .*agent\.max_jobs: /u)
+    assertLog(
+      await osapi('agent', 'start', '--consumer-ack-wait', 'soon'),
+      /FTL .*agent\.consumer\.ack_wait: /u,
+    )
+    assertLog(
+      await osapi('agent', 'start', '--consumer-back-off', '1s,x'),
+      /FTL .*agent\.consumer\.back_off: /u,
+    )
+  })
+
   it('an unknown exporter stops the start of tracing', async () => {
     const finished = await runOsapi(['-f', config, 'client', 'health'], {
       OSAPI_TELEMETRY_TRACING_ENABLED: 'true',
