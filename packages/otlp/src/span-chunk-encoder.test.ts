@@ -90,7 +90,7 @@ test('a span that does not fit leaves the chunk as it was, up to the last byte',
   assert.deepEqual(names(encoder.finish()), ['first', 'x'.repeat(length)])
 })
 
-test('the same for a long attribute, and for one with a scope of its own', () => {
+test('the same wherever in a span the end of the buffer falls', () => {
   const encoder = new SpanChunkEncoder({ chunkSizeBytes: 2048, chunkSizeBytesMax: 2048 })
   encoder.add(spanRecord({ name: 'first' }))
   const before = Buffer.from(encoder.finish())
@@ -98,6 +98,12 @@ test('the same for a long attribute, and for one with a scope of its own', () =>
     for (const fields of [
       { flatAttributes: ['k', 'é'.repeat(length / 2)] },
       { flatAttributes: ['k', ['x'.repeat(length)]] },
+      { flatAttributes: ['k', 'x'.repeat(length), 'short', 'value of thirty characters ....'] },
+      { flatAttributes: ['k', 'x'.repeat(length), 'number', 7] },
+      { flatAttributes: ['k', 'x'.repeat(length), 'numbers', [1.5, 2.5]] },
+      { flatAttributes: ['k', 'x'.repeat(length)], statusCode: 2, statusMessage: 'failed' },
+      { flatAttributes: ['k', 'x'.repeat(length)], droppedLinksCount: 300 },
+      { traceStateText: 'x'.repeat(length) },
       { scope: { ...httpScope, name: 'y'.repeat(length) } },
       {
         eventRecords: [
