@@ -20,8 +20,8 @@ const { values: options } = parseArgs({
   },
 })
 const roundCount = Number(options.rounds ?? (options.quick ? 2 : 7))
-const warmUpMs = options.quick ? 1_500 : 5_000
-const roundMs = options.quick ? 1_000 : 4_000
+const warmUpMs = options.quick ? 1_500 : 4_000
+const roundMs = options.quick ? 1_000 : 3_000
 const connectionCount = 48
 /** OpenTelemetry's batches wait five seconds at most, dd-trace's two, ours one. */
 const settleMs = 7_000
@@ -109,7 +109,6 @@ const run: LoadRun = {
   machine: machine(),
   versions: versionsOf([
     '@opentelemetry/sdk-node',
-    '@opentelemetry/sdk-trace-node',
     '@fastify/otel',
     'dd-trace',
     'fastify',
