@@ -29,6 +29,17 @@ async function spanOf(traceId: string, name: string): Promise<ReadableSpan> {
 const parentOf = (span: ReadableSpan) => span.parentSpanContext?.spanId
 const shell = (command: string) => ({ type: 'command.shell.execute', data: { command } })
 
+const nothing = () => Promise.reject(new Error('not in this test'))
+
+const inRequest = async (action: () => Promise<unknown>) => {
+  const tracer = trace.getTracer('test')
+  return tracer.startActiveSpan('request', async (span) => {
+    await action().catch(() => undefined)
+    span.end()
+    return span.spanContext()
+  })
+}
+
 describe('tracing of a job', () => {
   let world: World
   before(async () => {
@@ -40,15 +51,6 @@ describe('tracing of a job', () => {
     await world.stop()
     provider.unregister()
   })
-
-  const inRequest = async (action: () => Promise<unknown>) => {
-    const tracer = trace.getTracer('test')
-    return tracer.startActiveSpan('request', async (span) => {
-      await action().catch(() => undefined)
-      span.end()
-      return span.spanContext()
-    })
-  }
 
   it('makes the worker’s spans one trace with the request', async () => {
     const request = await inRequest(() => world.jobs.run({ type: 'node.hostname.get' }, '_any'))
@@ -116,7 +118,6 @@ describe('tracing of a job', () => {
     assert.equal((await spanOf(failed.traceId, 'provider.execute')).status.code, SpanStatusCode.ERROR)
 
     const bare = { read: () => Promise.reject(Object.assign(new Error('none'), { code: 'ENOENT' })) }
-    const nothing = () => Promise.reject(new Error('not in this test'))
     await world.worker('bare', {}, { ...bare, write: nothing, remove: nothing, run: nothing })
     const skipped = await inRequest(() => world.jobs.run({ type: 'node.memory.get' }, 'bare'))
     const skippedJob = await spanOf(skipped.traceId, 'job.process')
