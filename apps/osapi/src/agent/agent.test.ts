@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { watch } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { JobError } from '../job/client.ts'
 import { lostMessage } from '../job/lost.ts'
 import type { JobResponse } from '../job/model.ts'
-import { World } from '../testing/world.ts'
+import { fileChange, World } from '../testing/world.ts'
 
 const shell = (command: string) => ({ type: 'command.shell.execute', data: { command } })
 const hostnameGet = { type: 'node.hostname.get' }
@@ -152,8 +150,7 @@ describe('a message that is delivered again', () => {
   it('runs nothing while its job runs, here or elsewhere, for longer than the ack wait', async () => {
     const file = world.file('long')
     const running = world.jobs.run(shell(`echo ran >> ${file}; sleep 2.5`), '_any')
-    const seen = once(watch(world.dir), 'change')
-    await seen
+    await fileChange(world.dir)
     const [id] = await world.store.ids().then(async (ids) => {
       const details = await Promise.all(ids.map((id) => world.jobs.get(id)))
       return details.filter(({ status }) => status === 'processing').map(({ id }) => id)
@@ -178,7 +175,7 @@ describe('a worker that is killed', () => {
     const victim = await world.workerProcess('victim')
     const file = world.file('killed')
     await writeFile(file, '')
-    const started = once(watch(file), 'change')
+    const started = fileChange(file)
     const waiting = world.jobs.run(shell(`echo ran >> ${file}; sleep 20`), '_any')
     await started
     const survivor = await world.worker('survivor')
@@ -192,7 +189,7 @@ describe('a worker that is killed', () => {
     const victim = await world.workerProcess('lonely')
     const file = world.file('lonely')
     await writeFile(file, '')
-    const started = once(watch(file), 'change')
+    const started = fileChange(file)
     const waiting = world.jobs.run(shell(`echo ran >> ${file}; sleep 20`), 'lonely')
     await started
     victim.kill('SIGKILL')

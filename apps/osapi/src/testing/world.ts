@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { watch } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -150,6 +151,13 @@ export class World {
   #logger(worker: string): Logger {
     return createLogger({ json: true, debug: true, write: (line) => this.logs.push(line) }).child({ worker })
   }
+}
+
+/** Resolves when a file, or what stands in a folder, changes from now on. */
+export async function fileChange(path: string): Promise<void> {
+  const watcher = watch(path)
+  await once(watcher, 'change')
+  watcher.close()
 }
 
 function configOf(
