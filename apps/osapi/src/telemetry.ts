@@ -1,4 +1,5 @@
-import { context, propagation } from '@opentelemetry/api'
+import { context, ProxyTracerProvider, propagation, type TracerProvider } from '@opentelemetry/api'
+import { instrumentHttp } from '@throughline/http'
 import { initTracer } from '@throughline/node'
 import { AsyncContextManager, w3cTraceContextPropagator } from '@throughline/trace'
 import type { Config, TracingConfig } from './config/index.ts'
@@ -83,5 +84,19 @@ function otlpOptions(tracing: TracingConfig) {
 function passThrough(): Tracing {
   propagation.setGlobalPropagator(w3cTraceContextPropagator())
   context.setGlobalContextManager(new AsyncContextManager().enable())
-  return { enabled: false, shutdown: () => Promise.resolve() }
+  const http = instrumentHttp({ tracerProvider: relay })
+  return {
+    enabled: false,
+    shutdown: () => {
+      http.disable()
+      return Promise.resolve()
+    },
+  }
+}
+
+const noTracing = new ProxyTracerProvider().getDelegate()
+
+/** Its spans are those of their parents: requests are read and written with the context that came, and none is made. */
+const relay: TracerProvider = {
+  getTracer: (name, version, options) => noTracing.getTracer(name, version, options),
 }
