@@ -1,4 +1,4 @@
-import { ExporterError } from './exporter-error.ts'
+import { invalidOption } from './exporter-error.ts'
 
 const tracesPath = 'v1/traces'
 
@@ -26,7 +26,7 @@ export function httpEndpointUrl(endpoint: string): string {
 export function grpcEndpointUrl(endpoint: string, { hasTlsOptions }: { hasTlsOptions: boolean }): string {
   const url = parseUrl(endpoint, hasTlsOptions ? 'https://' : 'http://')
   if (url.pathname !== '/' || url.search !== '')
-    throw new ExporterError(
+    throw invalidOption(
       `endpoint "${withoutCredentials(url)}": a gRPC endpoint has no path; write ${url.host}`,
     )
   // The URL parser hides a port that is the scheme's default, so that it must be looked for in the text.
@@ -48,6 +48,6 @@ function parseUrl(endpoint: string, defaultScheme: string): URL {
   const full = text.includes('://') ? text : defaultScheme + text
   const url = URL.canParse(full) ? new URL(full) : undefined
   if (text === '' || url === undefined || url.hostname === '' || !/^https?:$/.test(url.protocol))
-    throw new ExporterError(`endpoint "${endpoint}" must be host:port, http://host:port or https://host:port`)
+    throw invalidOption(`endpoint "${endpoint}" must be host:port, http://host:port or https://host:port`)
   return url
 }

@@ -1,7 +1,7 @@
 import type { AttributeValue } from '@throughline/otlp'
 import type { DiagnosticWriter } from './diagnostics.ts'
 import { grpcEndpointUrl, httpEndpointUrl } from './endpoint.ts'
-import { ExporterError } from './exporter-error.ts'
+import { invalidOption } from './exporter-error.ts'
 import type { RetryLimits, TlsOptions, WorkerConfig } from './messages.ts'
 
 export interface OtlpExporterOptions {
@@ -101,13 +101,13 @@ export function resolveOptions(options: OtlpExporterOptions): ExporterSettings {
 
 function checkOneOf(name: string, value: unknown, allowed: readonly string[]): void {
   if (typeof value !== 'string' || !allowed.includes(value))
-    throw new ExporterError(`${name} "${String(value)}" must be one of: ${allowed.join(', ')}`)
+    throw invalidOption(`${name} "${String(value)}" must be one of: ${allowed.join(', ')}`)
 }
 
 /** 2^31 - 1 is where node's timers end. */
 function checkedInteger(name: string, value: number, min: number, max: number = 2 ** 31 - 1): number {
   if (!Number.isSafeInteger(value) || value < min || value > max)
-    throw new ExporterError(`${name} ${String(value)} must be a whole number from ${min} to ${max}`)
+    throw invalidOption(`${name} ${String(value)} must be a whole number from ${min} to ${max}`)
   return value
 }
 
@@ -115,12 +115,11 @@ function checkedHeaders(headers: Readonly<Record<string, string>>): Record<strin
   const checked: Record<string, string> = {}
   for (const [name, value] of Object.entries(headers)) {
     const key = name.toLowerCase()
-    if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(key))
-      throw new ExporterError(`headers: "${name}" is no header name`)
-    if (reservedHeader.test(key)) throw new ExporterError(`headers: "${name}" is set by the exporter itself`)
+    if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(key)) throw invalidOption(`headers: "${name}" is no header name`)
+    if (reservedHeader.test(key)) throw invalidOption(`headers: "${name}" is set by the exporter itself`)
     // The value may be a secret, so it is not shown.
     if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value))
-      throw new ExporterError(`headers: the value of "${name}" has characters that no header may have`)
+      throw invalidOption(`headers: the value of "${name}" has characters that no header may have`)
     checked[key] = value
   }
   return checked

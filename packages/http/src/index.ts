@@ -7,8 +7,9 @@ export {
 export { type HttpInstrumentation, instrumentHttp } from './instrument.ts'
 export { type HttpHandler, type HttpMiddleware, httpMiddleware } from './middleware.ts'
 export {
-  HttpOptionError,
   type HttpOptions,
+  HttpTracingError,
+  type HttpTracingErrorCode,
   type IncomingTrust,
   type OutgoingTarget,
   type Semconv,

@@ -26,7 +26,7 @@ export interface HttpInstrumentation {
  * clients, global fetch and undici. Needs no loader flag and no order of imports, and works with any OpenTelemetry SDK.
  * Calling it again adds nothing to requests that the first call traces.
  *
- * Throws an HttpOptionError for a wrong option; after that nothing reaches the host.
+ * Throws an HttpTracingError for a wrong option; after that nothing reaches the host.
  */
 export function instrumentHttp(options: HttpOptions = {}): HttpInstrumentation {
   const tracing = new HttpTracing(options)

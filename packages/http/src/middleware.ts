@@ -17,7 +17,7 @@ export interface HttpMiddleware {
 /**
  * A server span per request, in which the rest of the chain runs. For servers that instrumentHttp does not see (HTTP/2,
  * a test's fake requests) and programs that prefer to wire by hand. Where instrumentHttp made the span already, it only
- * adds the exceptions that pass through. Throws an HttpOptionError for a wrong option.
+ * adds the exceptions that pass through. Throws an HttpTracingError for a wrong option.
  */
 export function httpMiddleware(options: HttpOptions = {}): HttpMiddleware {
   const tracing = new HttpTracing(options)

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
   fastifyTracing,
-  HttpOptionError,
   type HttpOptions,
+  HttpTracingError,
   httpMiddleware,
   instrumentHttp,
   tracedAgent,
@@ -37,7 +37,7 @@ test('a wrong option stops every entry, with a message that names it', () => {
       () => fastifyTracing({ addHook: () => undefined }, given, () => {}),
     ]
     for (const entry of entries) {
-      assert.throws(entry, (error) => error instanceof HttpOptionError && error.message.includes(name), name)
+      assert.throws(entry, (error) => error instanceof HttpTracingError && error.message.includes(name), name)
     }
   }
 })

@@ -62,61 +62,69 @@ export interface HttpOptions {
   readonly redactedQueryKeys?: readonly string[] | undefined
 }
 
-/** A wrong option: thrown at set-up only. */
-export class HttpOptionError extends Error {
-  readonly code = 'ERR_THROUGHLINE_HTTP_OPTION'
-  override readonly name = 'HttpOptionError'
-}
+/** What an {@link HttpTracingError} can mean. Match on this, never on the message. */
+export type HttpTracingErrorCode = 'invalid_option'
 
-export function checkOneOf(name: string, value: unknown, allowed: readonly unknown[]): void {
-  if (!allowed.includes(value)) {
-    throw new HttpOptionError(
-      `${name}: ${JSON.stringify(value)} is not one of ${allowed.map(String).join(', ')}`,
-    )
+/** The one error that this package throws, and only at set-up: names the option, its value and what is allowed. */
+export class HttpTracingError extends Error {
+  override readonly name = 'HttpTracingError'
+  readonly code: HttpTracingErrorCode
+
+  constructor(code: HttpTracingErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
   }
 }
 
-/** Throws an HttpOptionError that names the option, the value and what is allowed. */
+/** Throws an HttpTracingError that names the option, the value and what is allowed. */
 export function checkOptions(options: HttpOptions): void {
-  checkOneOf('semconv', options.semconv, [undefined, 'stable', 'dup', 'old'])
+  checkOneOf('semconv', options.semconv, ['stable', 'dup', 'old'])
   for (const name of ['server', 'client', 'trustProxy', 'responseHeaders'] as const) {
-    checkOneOf(name, options[name], [undefined, true, false])
+    checkOneOf(name, options[name], [true, false])
   }
   if (typeof options.trust !== 'function') {
-    checkOneOf('trust', options.trust, [undefined, 'continue', 'restart-with-link'])
+    checkOneOf('trust', options.trust, ['continue', 'restart-with-link'], 'a function')
   }
   for (const name of ['ignoreRequest', 'requestHook', 'ignoreOutgoing'] as const) {
-    checkOneOf(`the type of ${name}`, typeof options[name], ['undefined', 'function'])
+    if (typeof options[name] !== 'function') checkOneOf(name, options[name], [], 'a function')
   }
   const from = options.errorStatusFrom ?? 500
   if (!Number.isInteger(from) || from < 100 || from > 600) {
-    throw new HttpOptionError(
-      `errorStatusFrom: ${String(from)} is not an integer from 100 to 600 (600: never)`,
-    )
+    throw invalidOption('errorStatusFrom', from, 'an integer from 100 to 600 (600: never)')
   }
   checkHosts(options.propagateTo)
   checkStrings('redactedQueryKeys', options.redactedQueryKeys)
   checkStrings('excludedPaths', options.excludedPaths)
   for (const path of options.excludedPaths ?? []) {
-    if (!path.startsWith('/'))
-      throw new HttpOptionError(`excludedPaths: ${JSON.stringify(path)} does not start with "/"`)
+    if (!path.startsWith('/')) throw invalidOption('excludedPaths', path, 'paths that start with "/"')
   }
 }
 
 function checkHosts(value: HttpOptions['propagateTo']): void {
   if (typeof value === 'function') return
   if (Array.isArray(value)) checkStrings('propagateTo', value)
-  else
-    checkOneOf(
-      'propagateTo',
-      value,
-      [undefined, 'all', 'none', 'a list of host names', 'a function'].slice(0, 3),
-    )
+  else checkOneOf('propagateTo', value, ['all', 'none'], 'a list of host names', 'a function')
 }
 
-function checkStrings(name: string, value: unknown): void {
+/** `others` are allowed too, and were looked for before. An option that is not given is always fine. */
+function checkOneOf(
+  option: string,
+  value: unknown,
+  values: readonly unknown[],
+  ...others: readonly string[]
+): void {
+  if (value === undefined || values.includes(value)) return
+  throw invalidOption(option, value, [...values, ...others].join(', '))
+}
+
+function checkStrings(option: string, value: unknown): void {
   if (value === undefined) return
   if (!Array.isArray(value) || !value.every((entry) => typeof entry === 'string' && entry !== '')) {
-    throw new HttpOptionError(`${name}: expected a list of non-empty strings, not ${JSON.stringify(value)}`)
+    throw invalidOption(option, value, 'a list of non-empty strings')
   }
+}
+
+function invalidOption(option: string, value: unknown, allowed: string): HttpTracingError {
+  const got = typeof value === 'number' ? value : JSON.stringify(value)
+  return new HttpTracingError('invalid_option', `${option}: got ${got}; allowed: ${allowed}`)
 }

@@ -15,7 +15,7 @@ interface AgentInternals {
 /**
  * Gives every request that passes through `agent` a client span and the trace headers. The agent is changed and returned;
  * a second call changes nothing. Without an agent: a new keep-alive http.Agent (for https pass an https.Agent).
- * Throws an HttpOptionError for a wrong option.
+ * Throws an HttpTracingError for a wrong option.
  */
 export function tracedAgent<A extends http.Agent = http.Agent>(agent?: A, options: HttpOptions = {}): A {
   const tracing = new HttpTracing(options)

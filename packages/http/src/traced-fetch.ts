@@ -16,7 +16,7 @@ type Init = Parameters<Fetch>[1]
  * trace headers go into a copy of the headers. Adds nothing twice: not to a traced fetch, and not below instrumentHttp.
  *
  * `base` is any function of fetch's shape; the default is the global fetch at the time of each call. Responses of other
- * classes than the global Response (node-fetch's) end their span at the head. Throws an HttpOptionError for a wrong option.
+ * classes than the global Response (node-fetch's) end their span at the head. Throws an HttpTracingError for a wrong option.
  */
 export function tracedFetch(base?: Fetch, options: HttpOptions = {}): Fetch {
   if (base !== undefined && tracedKey in base) return base

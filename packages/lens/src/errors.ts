@@ -1,13 +1,14 @@
+/** What a {@link LensError} can mean. Match on this, never on the message. */
 export type LensErrorCode =
-  | 'invalid-option'
-  | 'port-in-use'
-  | 'listen-failed'
-  | 'store-locked'
-  | 'store-unreadable'
-  | 'store-closed'
-  | 'query-timeout'
+  | 'invalid_option'
+  | 'port_in_use'
+  | 'listen_failed'
+  | 'store_locked'
+  | 'store_unreadable'
+  | 'store_closed'
+  | 'query_timeout'
 
-/** Everything that Lens throws. Match on `code`; `message` is for people and says what to do. */
+/** Everything that Lens throws. `message` is for people and says what to do. */
 export class LensError extends Error {
   override readonly name = 'LensError'
   readonly code: LensErrorCode

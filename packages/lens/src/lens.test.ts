@@ -59,7 +59,7 @@ describe('Lens', () => {
     ] as const)
       await assert.rejects(startTestLens({ dataDir, [option]: taken }), (error: unknown) => {
         assert.ok(error instanceof LensError)
-        assert.equal(error.code, 'port-in-use')
+        assert.equal(error.code, 'port_in_use')
         assert.ok(
           error.message.includes(`port ${taken} on 127.0.0.1 is in use`) && error.message.includes(flag),
         )
@@ -81,10 +81,10 @@ describe('Lens', () => {
   ]
   for (const [options, message] of bad)
     it(`refuses ${JSON.stringify(options)}`, async () => {
-      await assert.rejects(startTestLens(options), { code: 'invalid-option', message })
+      await assert.rejects(startTestLens(options), { code: 'invalid_option', message })
     })
 
   it('says so when it cannot listen on an address', async () => {
-    await assert.rejects(startTestLens({ host: '192.0.2.1' }), { code: 'listen-failed' })
+    await assert.rejects(startTestLens({ host: '192.0.2.1' }), { code: 'listen_failed' })
   })
 })

@@ -120,7 +120,7 @@ function assertOption(
   const value = settings[rule.option]
   if (!rule.holds(value))
     throw new LensError(
-      'invalid-option',
+      'invalid_option',
       `${rule.option} is ${JSON.stringify(value)}; allowed: ${rule.allowed}.`,
     )
 }

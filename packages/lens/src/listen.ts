@@ -17,14 +17,14 @@ export function listenError(target: ListenTarget, cause: unknown): LensError {
   const change = `choose another with ${target.flag} (option ${target.option}; 0 takes any free port)`
   return inUse
     ? new LensError(
-        'port-in-use',
+        'port_in_use',
         `${target.what}: port ${target.port} on ${target.host} is in use; ${change}.`,
         {
           cause,
         },
       )
     : new LensError(
-        'listen-failed',
+        'listen_failed',
         `${target.what}: cannot listen on ${target.host}:${target.port}: ${text}`,
         {
           cause,

@@ -77,6 +77,6 @@ export interface TraceStore {
   services(): Promise<readonly ServiceSummary[]>
   /** Deletes what arrived longer than `ageMsMax` ago, then the oldest arrivals until `bytesMax` holds. */
   applyRetention(limits: RetentionLimits): Promise<RetentionResult>
-  /** Waits for appends under way. Afterwards every method rejects with `store-closed`. MUST be callable twice. */
+  /** Waits for appends under way. Afterwards every method rejects with `store_closed`. MUST be callable twice. */
   close(): Promise<void>
 }

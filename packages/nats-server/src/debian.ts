@@ -53,7 +53,7 @@ async function download(options: FetchDebianOptions, workDir: string): Promise<s
     await run(options.aptGet, [...own, 'download', 'nats-server'], workDir)
   }
   const archive = (await readdir(workDir)).find((name) => name.endsWith('.deb'))
-  if (archive === undefined) throw new NatsServerError('fetch-failed', 'apt-get download left no .deb file')
+  if (archive === undefined) throw new NatsServerError('fetch_failed', 'apt-get download left no .deb file')
   return join(workDir, archive)
 }
 
@@ -72,12 +72,12 @@ function run(command: string, args: readonly string[], cwd: string): Promise<str
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
     child.stderr.on('data', (chunk: Buffer) => (errors = (errors + chunk.toString()).slice(-2000)))
     child.on('error', (cause) =>
-      reject(new NatsServerError('fetch-failed', `${command}: ${cause.message}`, { cause })),
+      reject(new NatsServerError('fetch_failed', `${command}: ${cause.message}`, { cause })),
     )
     child.on('close', (status) => {
       if (status === 0) return resolve(output)
       const reason = `${basename(command)} ${args.at(-2) ?? ''} ${args.at(-1) ?? ''} failed (${status}): ${errors.trim()}`
-      reject(new NatsServerError('fetch-failed', reason))
+      reject(new NatsServerError('fetch_failed', reason))
     })
   })
 }

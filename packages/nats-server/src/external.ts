@@ -7,7 +7,7 @@ import { readServerInfo } from './server-info.ts'
 export async function externalServer(urls: string, options: NatsServerOptions): Promise<NatsServer> {
   const address = await firstReachable(urls, options.readyTimeoutMs ?? 10_000)
   if (options.jetstream === true && !address.jetstream) {
-    throw new NatsServerError('bad-option', `jetstream: the server at NATS_URL ${address.url} has none`)
+    throw new NatsServerError('invalid_option', `jetstream: the server at NATS_URL ${address.url} has none`)
   }
   return {
     url: address.url,

@@ -33,16 +33,19 @@ export function checkOptions(options: NatsServerOptions): void {
   checkPort('port', options.port)
   checkPort('monitoringPort', options.monitoringPort)
   if (options.config !== undefined && (options.auth !== undefined || options.configText !== undefined)) {
-    throw new NatsServerError('bad-option', 'config: excludes auth and configText; put them in the file')
+    throw new NatsServerError('invalid_option', 'config: excludes auth and configText; put them in the file')
   }
   if (options.jetstream === false && options.storeDir !== undefined) {
-    throw new NatsServerError('bad-option', 'storeDir: needs JetStream, which jetstream: false switches off')
+    throw new NatsServerError(
+      'invalid_option',
+      'storeDir: needs JetStream, which jetstream: false switches off',
+    )
   }
 }
 
 function checkPort(name: string, port: number | undefined): void {
   if (port === undefined || (Number.isInteger(port) && port >= 0 && port <= 65_535)) return
-  throw new NatsServerError('bad-option', `${name}: ${port} is not a port; allowed: 0 to 65535`)
+  throw new NatsServerError('invalid_option', `${name}: got ${port}; allowed: a whole number from 0 to 65535`)
 }
 
 /** The generated configuration: what must not stand on a command line that every user of the machine can read. */

@@ -28,7 +28,7 @@ export interface ServerProcess {
   end(signal: NodeJS.Signals, timeoutMs: number): Promise<void>
 }
 
-/** Runs the executable and resolves when it answers clients; kills it and rejects with `start-failed` otherwise. */
+/** Runs the executable and resolves when it answers clients; kills it and rejects with `start_failed` otherwise. */
 export async function startProcess(options: ProcessOptions): Promise<ServerProcess> {
   // Its own process group: Ctrl-C in a terminal goes to this process alone, which decides when the server ends.
   const child = spawn(options.binary, options.args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
@@ -43,7 +43,7 @@ export async function startProcess(options: ProcessOptions): Promise<ServerProce
   const { pid } = child
   if (pid === undefined) {
     await exited
-    throw new NatsServerError('start-failed', `${options.binary} cannot be run: ${logTail.join('\n')}`)
+    throw new NatsServerError('start_failed', `${options.binary} cannot be run: ${logTail.join('\n')}`)
   }
   const disarm = endWithParent(pid)
   void exited.then(disarm)
@@ -54,7 +54,7 @@ export async function startProcess(options: ProcessOptions): Promise<ServerProce
     await endOf(child, exited)('SIGKILL', options.readyTimeoutMs)
     const reason = error instanceof Error ? error.message : String(error)
     throw new NatsServerError(
-      'start-failed',
+      'start_failed',
       [`nats-server did not start: ${reason}`, ...logTail].join('\n'),
       {
         cause: error,
@@ -112,7 +112,7 @@ async function waitUntilReady(options: ProcessOptions, pid: number, exited: Prom
   void exited.then(() => (gone = true))
   const deadline = Date.now() + options.readyTimeoutMs
   while (Date.now() < deadline) {
-    if (gone) throw new NatsServerError('start-failed', 'it ended at once')
+    if (gone) throw new NatsServerError('start_failed', 'it ended at once')
     const ports = await readPorts(join(options.portsDir, `nats-server_${pid}.ports`))
     if (ports !== undefined) {
       await readServerInfo({ host: options.host, port: ports.port, timeoutMs: options.readyTimeoutMs })
@@ -120,7 +120,7 @@ async function waitUntilReady(options: ProcessOptions, pid: number, exited: Prom
     }
     await delay(pollDelayMs)
   }
-  throw new NatsServerError('start-failed', `not ready within ${options.readyTimeoutMs} ms`)
+  throw new NatsServerError('start_failed', `not ready within ${options.readyTimeoutMs} ms`)
 }
 
 const pollDelayMs = 10

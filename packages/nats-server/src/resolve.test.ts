@@ -54,14 +54,14 @@ describe('resolveNatsServer', () => {
   it('refuses a binary that cannot be executed', async () => {
     const binary = join(dir, 'plain.txt')
     writeFileSync(binary, '')
-    await assert.rejects(resolveNatsServer({ binary, env: {} }), { code: 'bad-option' })
-    await assert.rejects(resolveNatsServer({ binary: dir, env: {} }), { code: 'bad-option' })
+    await assert.rejects(resolveNatsServer({ binary, env: {} }), { code: 'invalid_option' })
+    await assert.rejects(resolveNatsServer({ binary: dir, env: {} }), { code: 'invalid_option' })
   })
 
   it('says how to get a server where there is none', async () => {
     const options = { env: { PATH: '' }, systemDirs: [], cacheDir: join(dir, 'empty') }
     await assert.rejects(resolveNatsServer(options), (error: Error & { code?: string }) => {
-      assert.equal(error.code, 'not-found')
+      assert.equal(error.code, 'not_found')
       assert.match(error.message, /apt-get install nats-server/)
       assert.match(error.message, /NATS_URL=/)
       assert.match(error.message, /no apt-get/)

@@ -32,8 +32,8 @@ const systemDirsDefault = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/u
 
 /**
  * Finds the real nats-server. In this order: NATS_URL (nothing is started), `binary`, PATH and the system folders, the
- * cache, Debian's package fetched into the cache. Rejects with NatsServerError `not-found`, which says how to get one,
- * or `bad-option` when `binary` cannot be executed.
+ * cache, Debian's package fetched into the cache. Rejects with NatsServerError `not_found`, which says how to get one,
+ * or `invalid_option` when `binary` cannot be executed.
  */
 export async function resolveNatsServer(options: ResolveOptions = {}): Promise<ResolvedNatsServer> {
   const env = options.env ?? process.env
@@ -41,7 +41,7 @@ export async function resolveNatsServer(options: ResolveOptions = {}): Promise<R
   if (url) return { kind: 'external', url }
   if (options.binary !== undefined) {
     if (isExecutable(options.binary)) return { kind: 'binary', path: options.binary, source: 'option' }
-    throw new NatsServerError('bad-option', `binary: "${options.binary}" is not an executable file`)
+    throw new NatsServerError('invalid_option', `binary: "${options.binary}" is not an executable file`)
   }
   const searchDirs = [...pathDirs(env['PATH']), ...(options.systemDirs ?? systemDirsDefault)]
   const onPath = findExecutable('nats-server', searchDirs)
@@ -53,7 +53,7 @@ export async function resolveNatsServer(options: ResolveOptions = {}): Promise<R
 
   const failure = await fetchInto(cached, searchDirs, options)
   if (failure === undefined) return { kind: 'binary', path: cached, source: 'debian' }
-  throw new NatsServerError('not-found', notFoundMessage(searchDirs, cacheDir, failure))
+  throw new NatsServerError('not_found', notFoundMessage(searchDirs, cacheDir, failure))
 }
 
 async function fetchInto(

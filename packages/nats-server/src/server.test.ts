@@ -112,7 +112,9 @@ describe('startNatsServer', () => {
       await server.stop()
       await assert.rejects(server.kill(), { code: 'external' })
       await assert.rejects(server.restart(), { code: 'external' })
-      await assert.rejects(startNatsServer({ env: { NATS_URL }, jetstream: true }), { code: 'bad-option' })
+      await assert.rejects(startNatsServer({ env: { NATS_URL }, jetstream: true }), {
+        code: 'invalid_option',
+      })
       assert.equal(await converse(own.port, 'CONNECT {"verbose":false}\r\nPING\r\n', /PONG/), 'PONG')
     } finally {
       await own.stop()
@@ -126,19 +128,19 @@ describe('startNatsServer', () => {
     const address = taken.address()
     assert.ok(address !== null && typeof address === 'object')
     const attempt = startNatsServer({ port: address.port, env: {} })
-    await assert.rejects(attempt, { code: 'start-failed', message: /address already in use/ })
+    await assert.rejects(attempt, { code: 'start_failed', message: /address already in use/ })
     taken.close()
     await assert.rejects(startNatsServer({ configText: 'port: "no number"', env: {} }), {
-      code: 'start-failed',
+      code: 'start_failed',
     })
   })
 
   it('refuses options that contradict each other or are out of range', async () => {
     for (const port of [-1, 65_536, 1.5])
-      await assert.rejects(startNatsServer({ port }), { code: 'bad-option' })
+      await assert.rejects(startNatsServer({ port }), { code: 'invalid_option' })
     const user = { user: 'u', password: 'p' }
-    await assert.rejects(startNatsServer({ config: 'x.conf', auth: user }), { code: 'bad-option' })
-    await assert.rejects(startNatsServer({ storeDir: dir, jetstream: false }), { code: 'bad-option' })
+    await assert.rejects(startNatsServer({ config: 'x.conf', auth: user }), { code: 'invalid_option' })
+    await assert.rejects(startNatsServer({ storeDir: dir, jetstream: false }), { code: 'invalid_option' })
   })
 
   it('ends with its parent, even with one that is killed', async () => {

@@ -123,7 +123,7 @@ class ChildServer implements NatsServer {
   }
 
   async lameDuck(): Promise<void> {
-    if (this.#process === undefined) throw new NatsServerError('start-failed', 'nats-server is not running')
+    if (this.#process === undefined) throw new NatsServerError('start_failed', 'nats-server is not running')
     this.#process.signal('SIGUSR2')
     await this.#process.exited
     this.#process = undefined

@@ -1,12 +1,13 @@
+/** Where the value stood that a {@link TracingConfigError} is about. Match on this, never on the message. */
 export type TracingConfigErrorCode = 'invalid_environment' | 'invalid_option'
 
 /** A set-up value that cannot be used. The message names the key, the value and what is allowed; the start stops. */
 export class TracingConfigError extends Error {
+  override readonly name = 'TracingConfigError'
   readonly code: TracingConfigErrorCode
 
   constructor(code: TracingConfigErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
-    this.name = 'TracingConfigError'
     this.code = code
   }
 }

@@ -210,7 +210,11 @@ test('stdout: each span as JSON on file descriptor 1, beside OTLP or alone', asy
 
 test('a refused collector holds up shutdown until the first attempt has failed, when it is told not to retry', async () => {
   const lines: string[] = []
-  const tracing = start({ otlpEndpoint: '127.0.0.1:1', eagerExport: true, diagnostics: (line) => lines.push(line) })
+  const tracing = start({
+    otlpEndpoint: '127.0.0.1:1',
+    eagerExport: true,
+    diagnostics: (line) => lines.push(line),
+  })
   trace.getTracer('x').startSpan('lost').end()
   await tracing.shutdown({ timeoutMs: 60_000, retry: false })
   assert.deepEqual(tracing.ledger(), { ended: 1, delivered: 0, pending: 0, dropped: { shutdown_timeout: 1 } })

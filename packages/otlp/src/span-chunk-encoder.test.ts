@@ -298,7 +298,8 @@ test('flags: W3C byte, and whether the parent is remote', () => {
 test('a wrong size is refused with its name and what is allowed', () => {
   for (const chunkSizeBytes of [1023, 64 * 1024 * 1024 + 1, 1.5, Number.NaN]) {
     assert.throws(() => new SpanChunkEncoder({ chunkSizeBytes }), {
-      name: 'RangeError',
+      name: 'OtlpError',
+      code: 'invalid_option',
       message: /chunkSizeBytes.*1024/,
     })
   }

@@ -1,3 +1,4 @@
+import { OtlpError } from './otlp-error.ts'
 import type {
   AttributeBlock,
   AttributeValue,
@@ -342,5 +343,6 @@ function hexId(bytes: Uint8Array, at: number, tag: number, hex: string, sizeByte
 
 function sizeOption(name: string, value: number): number {
   if (Number.isInteger(value) && value >= 1024 && value <= chunkSizeBytesLimit) return value
-  throw new RangeError(`${name} is ${value}; allowed: an integer from 1024 to ${chunkSizeBytesLimit}`)
+  const allowed = `an integer from 1024 to ${chunkSizeBytesLimit}`
+  throw new OtlpError('invalid_option', `${name}: got ${value}; allowed: ${allowed}`)
 }

@@ -113,7 +113,7 @@ describe('attributes', () => {
         () => setUp({ eventCountLimit: value }),
         (error: unknown) =>
           error instanceof TraceError &&
-          error.code === 'invalid-option' &&
+          error.code === 'invalid_option' &&
           /spanLimits\.eventCountLimit.*whole number/.test(error.message),
       )
     }

@@ -92,7 +92,7 @@ describe('the API', () => {
       assert.equal(status, 400)
       assert.deepEqual(
         [body.error.code, body.error.parameter, body.error.value],
-        ['invalid-parameter', parameter, value],
+        ['invalid_parameter', parameter, value],
       )
       assert.match(body.error.allowed, allowed)
       assert.ok(body.error.message.includes(parameter))
@@ -106,11 +106,11 @@ describe('the API', () => {
 
   it('knows what it does not know', async () => {
     const trace = await get(`/api/traces/${'f'.repeat(32)}`)
-    assert.deepEqual([trace.status, trace.body.error.code], [404, 'unknown-trace'])
+    assert.deepEqual([trace.status, trace.body.error.code], [404, 'unknown_trace'])
     const span = await get(`/api/traces/${traceId}/spans/${'f'.repeat(16)}`)
-    assert.deepEqual([span.status, span.body.error.code], [404, 'unknown-span'])
+    assert.deepEqual([span.status, span.body.error.code], [404, 'unknown_span'])
     for (const url of ['/nothing', '/assets/..%2f..%2fpackage.json', '/assets/none.js'])
-      assert.deepEqual([(await get(url)).status, (await get(url)).body.error.code], [404, 'not-found'])
+      assert.deepEqual([(await get(url)).status, (await get(url)).body.error.code], [404, 'not_found'])
     assert.equal((await get('/%zz')).status, 400)
   })
 

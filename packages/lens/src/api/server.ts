@@ -22,8 +22,8 @@ export interface ApiOptions {
 }
 
 /**
- * Page and API on one server. Errors are `{ error: { code, message, … } }`: 400 `invalid-parameter` with `parameter`,
- * `value` and `allowed`; 404 `unknown-trace`, `unknown-span` or `not-found`; 504 `query-timeout`.
+ * Page and API on one server. Errors are `{ error: { code, message, … } }`: 400 `invalid_parameter` with `parameter`,
+ * `value` and `allowed`; 404 `unknown_trace`, `unknown_span` or `not_found`; 504 `query_timeout`.
  */
 export function createApi({ engine, health, host }: ApiOptions): FastifyInstance {
   const app = fastify({ requestTimeout: limits.requestTimeoutMs, forceCloseConnections: true })
@@ -68,19 +68,19 @@ function addErrors(app: FastifyInstance): void {
       const { parameter, value, allowed, message } = error
       return reply
         .code(400)
-        .send({ error: { code: 'invalid-parameter', message, parameter, value, allowed } })
+        .send({ error: { code: 'invalid_parameter', message, parameter, value, allowed } })
     }
-    if (error instanceof LensError && error.code === 'query-timeout')
+    if (error instanceof LensError && error.code === 'query_timeout')
       return fail(reply, { status: 504, code: error.code, message: error.message })
     const status = statusOf(error)
-    if (status < 500) return fail(reply, { status, code: 'bad-request', message: textOf(error) })
+    if (status < 500) return fail(reply, { status, code: 'bad_request', message: textOf(error) })
     console.error(`throughline lens: a query failed: ${textOf(error)}`)
     return fail(reply, { status: 500, code: 'internal', message: textOf(error) })
   })
   app.setNotFoundHandler((request, reply) =>
     fail(reply, {
       status: 404,
-      code: 'not-found',
+      code: 'not_found',
       message: `there is nothing at ${request.method} ${request.url}`,
     }),
   )
@@ -111,7 +111,7 @@ function addQueries(app: FastifyInstance, engine: QueryEngine): void {
     if (trace !== undefined) return compact ? compactTrace(trace) : trace
     return fail(reply, {
       status: 404,
-      code: 'unknown-trace',
+      code: 'unknown_trace',
       message: `no span of trace ${traceId} has arrived`,
     })
   })
@@ -121,7 +121,7 @@ function addQueries(app: FastifyInstance, engine: QueryEngine): void {
     const details = await engine.spanDetails(traceId, spanId)
     if (details !== undefined) return details
     const message = `no span ${spanId} of trace ${traceId} has arrived`
-    return fail(reply, { status: 404, code: 'unknown-span', message })
+    return fail(reply, { status: 404, code: 'unknown_span', message })
   })
   app.get('/api/services', async () => ({ services: await engine.services() }))
 }
@@ -136,7 +136,7 @@ function addPage(app: FastifyInstance, files: PageFiles): void {
     if (files.index === undefined)
       return fail(reply, {
         status: 503,
-        code: 'page-missing',
+        code: 'page_missing',
         message: 'the page is not built: npm run build',
       })
     return reply.type('text/html; charset=utf-8').header('cache-control', 'no-cache').send(files.index)

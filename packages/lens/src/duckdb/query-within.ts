@@ -5,7 +5,7 @@ export type ReadQuery<T> = (connection: DuckDBConnection) => Promise<T>
 
 /**
  * Runs `query` on a connection of its own: reads run beside each other and beside the writer, and the timeout stops only
- * its own query. Rejects with `query-timeout` when it was stopped.
+ * its own query. Rejects with `query_timeout` when it was stopped.
  */
 export async function queryWithin<T>(
   instance: DuckDBInstance,
@@ -24,7 +24,7 @@ export async function queryWithin<T>(
     return await query(connection)
   } catch (cause) {
     if (performance.now() < endMs) throw cause
-    throw new LensError('query-timeout', `the query took longer than ${timeoutMs} ms`, { cause })
+    throw new LensError('query_timeout', `the query took longer than ${timeoutMs} ms`, { cause })
   } finally {
     clearInterval(timer)
     connection.disconnectSync()

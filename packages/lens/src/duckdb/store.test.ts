@@ -90,7 +90,7 @@ describe('DuckDB in a file', () => {
     const dataDir = freshDirectory()
     const holder = await startHolder(dataDir)
     await assert.rejects(openDuckDbStore({ dataDir }), {
-      code: 'store-locked',
+      code: 'store_locked',
       message: /in use by another Lens.*--data-dir/,
     })
     await holder.kill()
@@ -100,7 +100,7 @@ describe('DuckDB in a file', () => {
   it('is refused a second time in one process', async () => {
     const dataDir = freshDirectory()
     const store = await openDuckDbStore({ dataDir })
-    await assert.rejects(openDuckDbStore({ dataDir }), { code: 'store-locked' })
+    await assert.rejects(openDuckDbStore({ dataDir }), { code: 'store_locked' })
     await store.close()
     await (await openDuckDbStore({ dataDir })).close()
   })
@@ -108,9 +108,9 @@ describe('DuckDB in a file', () => {
   it('is refused when it is no DuckDB file, or the directory is a file', async () => {
     const dataDir = freshDirectory()
     writeFileSync(join(dataDir, 'lens.duckdb'), 'x'.repeat(20_000))
-    await assert.rejects(openDuckDbStore({ dataDir }), { code: 'store-unreadable' })
+    await assert.rejects(openDuckDbStore({ dataDir }), { code: 'store_unreadable' })
     await assert.rejects(openDuckDbStore({ dataDir: join(dataDir, 'lens.duckdb') }), {
-      code: 'store-unreadable',
+      code: 'store_unreadable',
     })
   })
 })

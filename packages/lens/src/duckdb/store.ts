@@ -18,8 +18,8 @@ export interface DuckDbStoreOptions {
 }
 
 /**
- * Opens the store of one machine: DuckDB in a file or in memory. Rejects with `store-locked` when another process has the
- * file open, and with `store-unreadable` when the directory or file cannot be used.
+ * Opens the store of one machine: DuckDB in a file or in memory. Rejects with `store_locked` when another process has the
+ * file open, and with `store_unreadable` when the directory or file cannot be used.
  */
 export async function openDuckDbStore(options: DuckDbStoreOptions): Promise<TraceStore> {
   const path = options.dataDir === ':memory:' ? ':memory:' : prepareDirectory(options.dataDir)
@@ -49,7 +49,7 @@ function claim(path: string): void {
 
 const lockedError = (path: string, cause?: unknown): LensError =>
   new LensError(
-    'store-locked',
+    'store_locked',
     `${path} is in use by another Lens. Stop that one, or choose another directory with --data-dir.`,
     { cause },
   )
@@ -59,7 +59,7 @@ function prepareDirectory(directory: string): string {
     mkdirSync(directory, { recursive: true })
     return join(realpathSync(directory), 'lens.duckdb')
   } catch (cause) {
-    throw new LensError('store-unreadable', `cannot use the data directory ${directory}: ${textOf(cause)}`, {
+    throw new LensError('store_unreadable', `cannot use the data directory ${directory}: ${textOf(cause)}`, {
       cause,
     })
   }
@@ -79,7 +79,7 @@ async function openInstance(path: string): Promise<DuckDBInstance> {
   } catch (cause) {
     if (textOf(cause).includes('Conflicting lock') || textOf(cause).includes('Could not set lock'))
       throw lockedError(path, cause)
-    throw new LensError('store-unreadable', `cannot open ${path}: ${textOf(cause)}`, { cause })
+    throw new LensError('store_unreadable', `cannot open ${path}: ${textOf(cause)}`, { cause })
   }
 }
 
@@ -92,7 +92,7 @@ async function storeOn(
   const [version] = (await connection.runAndReadAll('SELECT version FROM lens_schema')).getRows()[0] ?? []
   if (version !== schemaVersion)
     throw new LensError(
-      'store-unreadable',
+      'store_unreadable',
       `${path} has format ${String(version)}, and this Lens reads format ${schemaVersion}. Choose another --data-dir.`,
     )
   const [maxId] = (await connection.runAndReadAll('SELECT max(id) FROM sources')).getRows()[0] ?? []
@@ -167,7 +167,7 @@ class DuckDbStore implements TraceStore {
   }
 
   #assertOpen(): void {
-    if (this.#closing !== undefined) throw new LensError('store-closed', 'the store is closed')
+    if (this.#closing !== undefined) throw new LensError('store_closed', 'the store is closed')
   }
 
   async #read<T>(query: ReadQuery<T>): Promise<T> {

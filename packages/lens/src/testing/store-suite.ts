@@ -240,8 +240,8 @@ function testClose({ name, open }: StoreUnderTest): void {
       const store = await open({ nowMs: Date.now })
       const appended = store.append({ spans: [sampleSpan()], logs: [] })
       await Promise.all([store.close(), store.close(), appended])
-      await assert.rejects(store.append({ spans: [sampleSpan()], logs: [] }), { code: 'store-closed' })
-      await assert.rejects(store.traces({ limit: 1 }), { code: 'store-closed' })
+      await assert.rejects(store.append({ spans: [sampleSpan()], logs: [] }), { code: 'store_closed' })
+      await assert.rejects(store.traces({ limit: 1 }), { code: 'store_closed' })
     })
   })
 }
