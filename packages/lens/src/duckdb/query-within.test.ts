@@ -12,12 +12,17 @@ describe('queryWithin', async () => {
       query: (connection) => connection.run('SELECT count(*) FROM range(1000000000000) a, range(1000000) b'),
       timeoutMs: 20,
     })
+    // Listened to at once: it may be stopped while the quick one still connects.
+    const stopped = assert.rejects(endless, {
+      code: 'query_timeout',
+      message: 'the query took longer than 20 ms',
+    })
     const quick = await queryWithin(instance, {
       query: async (connection) => (await connection.runAndReadAll('SELECT 42')).getRows(),
       timeoutMs: 60_000,
     })
     assert.deepEqual(quick, [[42]])
-    await assert.rejects(endless, { code: 'query-timeout', message: 'the query took longer than 20 ms' })
+    await stopped
   })
 
   it('passes other failures on', async () => {
