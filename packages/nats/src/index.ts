@@ -1,7 +1,9 @@
-// For other packages: carriers for those who start their own spans.
-export { extractFromHeaders, injectIntoHeaders, type Propagator } from './carrier.ts'
 export { tracedJetstream } from './jetstream.ts'
 export { tracedKv, tracedKvm } from './kv.ts'
 export type { NatsTracingOptions, ProcessSpanOptions } from './options.ts'
 export { extractFromMessage, processMessage } from './process.ts'
 export { traceNats } from './trace.ts'
+
+// For other packages: carriers for those who start their own spans.
+
+export { extractFromHeaders, injectIntoHeaders, type Propagator } from './carrier.ts'

@@ -1,21 +1,8 @@
+// Whole messages, from and to protobuf and JSON.
+
 export type { Decoded, DecodeError, DecodeLimits } from './decode.ts'
 export { decodeLogsJson, encodeLogsJson } from './logs-json.ts'
 export { decodeLogs, encodeLogs } from './logs-protobuf.ts'
-export type {
-  DecodedBuckets,
-  DecodedDataPoint,
-  DecodedExemplar,
-  DecodedExponentialHistogramDataPoint,
-  DecodedHistogramDataPoint,
-  DecodedMetric,
-  DecodedMetricData,
-  DecodedNumberDataPoint,
-  DecodedQuantile,
-  DecodedResourceMetrics,
-  DecodedScopeMetrics,
-  DecodedSummaryDataPoint,
-  MetricsData,
-} from './metrics-model.ts'
 export { decodeMetrics } from './metrics-protobuf.ts'
 export type {
   DecodedEvent,
@@ -35,6 +22,29 @@ export type {
   LogsData,
   TracesData,
 } from './model.ts'
+export { decodeTracesJson, encodeTracesJson } from './traces-json.ts'
+export { decodeTraces, encodeTraces } from './traces-protobuf.ts'
+
+// The shapes of decodeMetrics.
+
+export type {
+  DecodedBuckets,
+  DecodedDataPoint,
+  DecodedExemplar,
+  DecodedExponentialHistogramDataPoint,
+  DecodedHistogramDataPoint,
+  DecodedMetric,
+  DecodedMetricData,
+  DecodedNumberDataPoint,
+  DecodedQuantile,
+  DecodedResourceMetrics,
+  DecodedScopeMetrics,
+  DecodedSummaryDataPoint,
+  MetricsData,
+} from './metrics-model.ts'
+
+// What a receiver answers.
+
 export {
   decodeExportTraceResponse,
   decodeStatus,
@@ -44,6 +54,10 @@ export {
   type PartialSuccess,
   type RpcStatus,
 } from './responses.ts'
+
+// For other packages: spans of a tracer, encoded one by one as they end.
+
+export { OtlpError, type OtlpErrorCode } from './otlp-error.ts'
 export { type AddSpanResult, SpanChunkEncoder, type SpanChunkEncoderOptions } from './span-chunk-encoder.ts'
 export type {
   AttributeBlock,
@@ -54,5 +68,3 @@ export type {
   ScopeRecord,
   SpanRecord,
 } from './span-record.ts'
-export { decodeTracesJson, encodeTracesJson } from './traces-json.ts'
-export { decodeTraces, encodeTraces } from './traces-protobuf.ts'

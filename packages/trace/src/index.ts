@@ -4,32 +4,9 @@ export {
   type BatchSpanProcessorOptions,
   batchSpanProcessor,
 } from './batch-span-processor.ts'
-export { type Clock, SystemClock } from './clock.ts'
 export { compositePropagator } from './composite-propagator.ts'
-export {
-  ContextHolder,
-  contextWithSpan,
-  isTracingSuppressed,
-  rootContext,
-  spanOf,
-  suppressTracing,
-} from './context.ts'
-// For other packages.
-export { AsyncContextManager, enterContext } from './context-manager.ts'
-export { Diagnostics } from './diagnostics.ts'
 export { type Environment, extractFromEnvironment, injectIntoEnvironment } from './environment-carrier.ts'
 export type { IdGenerator } from './id-source.ts'
-export type { NonRecordingSpan } from './non-recording-span.ts'
-export type {
-  AttributeBlock,
-  AttributeValue,
-  EventRecord,
-  FlatAttributes,
-  LinkRecord,
-  RecordedSpan,
-  ScopeRecord,
-  SpanSink,
-} from './records.ts'
 export { type Sampler, SamplingDecision, type SamplingResult } from './sampler.ts'
 export {
   alwaysOffSampler,
@@ -49,9 +26,24 @@ export type {
   SpanProcessor,
 } from './span-processor.ts'
 export { TraceError, type TraceErrorCode } from './trace-error.ts'
-export { formatTraceparent, parseTraceparent } from './traceparent.ts'
-export { type StartSpanOptions, Tracer } from './tracer.ts'
+export type { StartSpanOptions, Tracer } from './tracer.ts'
 export { type RegisterOptions, TracerProvider, type TracerProviderOptions } from './tracer-provider.ts'
-export { normalizeTraceState } from './tracestate.ts'
 export { w3cBaggagePropagator } from './w3c-baggage-propagator.ts'
 export { w3cTraceContextPropagator } from './w3c-trace-context-propagator.ts'
+
+// For other packages: what sinks get, the clock that they count by, and contexts without a copied Map.
+
+export { type Clock, SystemClock } from './clock.ts'
+export { ContextHolder, contextWithSpan, rootContext } from './context.ts'
+export { AsyncContextManager, enterContext } from './context-manager.ts'
+export type { NonRecordingSpan } from './non-recording-span.ts'
+export type {
+  AttributeBlock,
+  AttributeValue,
+  EventRecord,
+  FlatAttributes,
+  LinkRecord,
+  RecordedSpan,
+  ScopeRecord,
+  SpanSink,
+} from './records.ts'
