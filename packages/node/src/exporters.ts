@@ -1,6 +1,7 @@
 import { invalidValue, type ValueSource } from './config-error.ts'
 import { type Environment, environmentSource, readText } from './environment.ts'
 
+/** `none`: spans have ids and are exported nowhere; `stdout`: as JSON; `otlp`: to a collector or to Lens. */
 export type ExporterName = 'none' | 'stdout' | 'otlp'
 
 /**

@@ -151,6 +151,10 @@ test('values that cannot be used stop the start, name key, value and what is all
     [{ env: { OTEL_PROPAGATORS: 'tracecontext,b3' } }, /^OTEL_PROPAGATORS: "b3" is not valid/],
     [{ env: { OTEL_SPAN_EVENT_COUNT_LIMIT: '-1' } }, /^OTEL_SPAN_EVENT_COUNT_LIMIT: "-1" is not valid/],
     [{ otlpEndpoint: 'localhost:1', otlpHeaders: { 'bad name': 'x' } }, /bad name/],
+    [
+      { http: { errorStatusFrom: 99 } },
+      /^option http\.errorStatusFrom: got 99; allowed: an integer from 100 /,
+    ],
     [{ env: { OTEL_RESOURCE_ATTRIBUTES: 'zone' } }, /^OTEL_RESOURCE_ATTRIBUTES: /],
   ]
   for (const [options, message] of refused) {

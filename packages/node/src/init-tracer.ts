@@ -7,7 +7,12 @@ import {
   type OtlpExporter,
   type OtlpExporterOptions,
 } from '@throughline/exporter'
-import { type HttpOptions, instrumentHttp } from '@throughline/http'
+import {
+  type HttpInstrumentation,
+  type HttpOptions,
+  HttpTracingError,
+  instrumentHttp,
+} from '@throughline/http'
 import {
   batchSpanProcessor,
   type Clock,
@@ -134,9 +139,10 @@ function startTracing(serviceName: string, options: InitTracerOptions, env: Envi
     ],
     spanSinks: sinks,
   })
+  // Before the provider is registered: options that are refused leave no global behind.
+  const http = startHttp(options.http, env)
   provider.register({ propagator })
   if (options.eagerExport === true) otlp?.start()
-  const http = options.http === false ? undefined : instrumentHttp(httpOptions(options.http, env))
 
   const tracing: Tracing = {
     enabled: true,
@@ -186,6 +192,16 @@ function createSinks(
   })
   sinks.push(otlp)
   return { sinks, otlp }
+}
+
+function startHttp(options: InitTracerOptions['http'], env: Environment): HttpInstrumentation | undefined {
+  if (options === false) return undefined
+  try {
+    return instrumentHttp(httpOptions(options, env))
+  } catch (error) {
+    if (!(error instanceof HttpTracingError)) throw error
+    throw new TracingConfigError('invalid_option', `option http.${error.message}`, { cause: error })
+  }
 }
 
 function checkedOtlpExporter(options: OtlpExporterOptions): OtlpExporter {

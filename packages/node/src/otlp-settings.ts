@@ -10,6 +10,7 @@ import {
   readWholeNumber,
 } from './environment.ts'
 
+/** How spans travel to the collector; both as protobuf. */
 export type OtlpProtocol = 'grpc' | 'http/protobuf'
 
 /** What the program says in code about OTLP; everything it leaves out comes from OTEL_EXPORTER_OTLP_*. */

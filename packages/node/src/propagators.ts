@@ -3,6 +3,7 @@ import { compositePropagator, w3cBaggagePropagator, w3cTraceContextPropagator } 
 import { invalidValue, type ValueSource } from './config-error.ts'
 import { type Environment, environmentSource, readText } from './environment.ts'
 
+/** OTEL_PROPAGATORS' names: W3C trace context, W3C baggage, or nothing at all. */
 export type PropagatorName = 'tracecontext' | 'baggage' | 'none'
 
 const makers: Record<PropagatorName, () => TextMapPropagator | undefined> = {
