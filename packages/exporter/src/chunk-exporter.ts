@@ -12,6 +12,7 @@ const chunkSizeBytes = 256 * 1024
 const idleBuffersMax = 4
 const flushTimeoutMsDefault = 5_000
 
+/** How long `forceFlush` and `shutdown` may take, and how hard they try. */
 export interface FlushOptions {
   /** Default 5,000. */
   readonly timeoutMs?: number
@@ -19,6 +20,7 @@ export interface FlushOptions {
   readonly retry?: boolean
 }
 
+/** What `forceFlush` and `shutdown` resolve with; they never reject. */
 export interface FlushResult {
   /** Spans that had ended before the call and are not with the collector: still waiting, dropped or rejected. */
   readonly undeliveredSpanCount: number

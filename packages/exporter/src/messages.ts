@@ -62,9 +62,14 @@ export interface TlsOptions {
   readonly key?: string
 }
 
+/**
+ * How a request is repeated that the collector did not take for now: random delays below a bound that doubles.
+ * https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes
+ */
 export interface RetryLimits {
   /** Upper end of the first random delay. */
   readonly initialDelayMs: number
+  /** Where the doubling ends. */
   readonly delayMsMax: number
   /** A request is given up when its next attempt would start later than this after its first one. */
   readonly elapsedMsMax: number

@@ -4,6 +4,7 @@ import { grpcEndpointUrl, httpEndpointUrl } from './endpoint.ts'
 import { invalidOption } from './exporter-error.ts'
 import type { RetryLimits, TlsOptions, WorkerConfig } from './messages.ts'
 
+/** What `createOtlpExporter` takes; `endpoint`, `protocol`, `resource` and `clock` are required. */
 export interface OtlpExporterOptions {
   /**
    * For http/protobuf: `http(s)://host:port`, to which `/v1/traces` is appended, or a URL with a path, which is used as

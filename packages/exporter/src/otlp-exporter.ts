@@ -10,12 +10,15 @@ import { type OtlpExporterOptions, resolveOptions } from './options.ts'
 export interface OtlpExporter extends SpanSink {
   /** Starts the worker thread now instead of at the first hand-over. */
   start(): void
+  /** The account at this moment. */
   ledger(): Ledger
+  /** Hands over everything that ended so far. Resolves when it is delivered or dropped, or when the time is up. */
   forceFlush(options?: FlushOptions): Promise<FlushResult>
+  /** Flushes, then ends the worker thread; what is left is counted as dropped. Later calls get the same promise. */
   shutdown(options?: FlushOptions): Promise<FlushResult>
 }
 
-/** Throws an ExporterError that names the option, its value and what is allowed. */
+/** Makes the exporter; its thread and connections come later. Throws an ExporterError that names the option, its value and what is allowed. */
 export function createOtlpExporter(options: OtlpExporterOptions): OtlpExporter {
   return new ChunkExporter(resolveOptions(options))
 }

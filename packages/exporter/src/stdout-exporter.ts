@@ -4,6 +4,7 @@ import type { SpanSink } from '@throughline/trace'
 import { type Ledger, LedgerBook } from './ledger.ts'
 import { spanToJson } from './span-json.ts'
 
+/** What `createStdoutExporter` takes; `resource` and `clock` are required. */
 export interface StdoutExporterOptions {
   /** Attributes of the resource that all spans belong to. */
   readonly resource: Readonly<Record<string, AttributeValue | undefined>>
@@ -13,7 +14,9 @@ export interface StdoutExporterOptions {
   readonly write?: (text: string) => void
 }
 
+/** A span sink that prints, with its account. */
 export interface StdoutExporter extends SpanSink {
+  /** Printed spans count as delivered. */
   ledger(): Ledger
 }
 

@@ -11,6 +11,7 @@ export interface FastifyRequestLike {
   readonly routeOptions: { readonly url?: string | undefined }
 }
 
+/** The part of Fastify 5's reply that is read here. */
 export interface FastifyReplyLike {
   readonly raw: ServerResponse
 }

@@ -14,6 +14,7 @@ import { patchServerEmit } from './server-emit.ts'
 import { HttpTracing } from './trace.ts'
 import { startUndiciSpan } from './undici.ts'
 
+/** The handle on what `instrumentHttp` switched on. */
 export interface HttpInstrumentation {
   /** How often a hook, sampler, propagator or span threw; the requests went on without it. */
   readonly failureCount: number

@@ -5,8 +5,10 @@ import { finishServerSpan, startServerSpan } from './server.ts'
 import { type ServerSpan, serverSpanOf } from './server-span.ts'
 import { HttpTracing } from './trace.ts'
 
+/** A request listener of node:http; it may return a promise. */
 export type HttpHandler = (request: IncomingMessage, response: ServerResponse) => unknown
 
+/** What `httpMiddleware` returns: one function, two ways to call it. */
 export interface HttpMiddleware {
   /** Around a plain handler: `http.createServer(httpMiddleware()(handler))`. */
   (handler: HttpHandler): HttpHandler

@@ -23,6 +23,7 @@ export interface OutgoingTarget {
   readonly url: string
 }
 
+/** What every entry of this package takes, all optional; an entry ignores what does not concern it. */
 export interface HttpOptions {
   /** Default: OpenTelemetry's global provider, looked up when the first span starts. */
   readonly tracerProvider?: TracerProvider | undefined

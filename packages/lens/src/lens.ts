@@ -10,6 +10,7 @@ import { type Receiver, startHttpReceiver } from './receiver/http.ts'
 import { Ingest } from './receiver/ingest.ts'
 import type { TraceStore } from './store.ts'
 
+/** What `startLens` takes; all optional. */
 export interface LensOptions {
   /** OTLP/gRPC. Default 4317; 0 takes any free port, as with the other two. */
   readonly otlpGrpcPort?: number
@@ -27,8 +28,11 @@ export interface LensOptions {
   readonly retentionBytesMax?: number
 }
 
+/** A running Lens. */
 export interface Lens {
+  /** Where OTLP/gRPC listens. */
   readonly grpcPort: number
+  /** Where OTLP/HTTP listens. */
   readonly httpPort: number
   /** The page, without a slash at its end; the API is below it. */
   readonly url: string

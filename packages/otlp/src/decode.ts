@@ -11,12 +11,14 @@ export interface DecodeLimits {
   readonly valueDepthMax?: number
 }
 
+/** Why a message could not be decoded. */
 export interface DecodeError {
   /** 'malformed': not what the format says. 'limit': over one of the DecodeLimits, named in the message. */
   readonly code: 'malformed' | 'limit'
   readonly message: string
 }
 
+/** What a decoder returns; it never throws. Look at `error` first: where it is undefined, `value` is there. */
 export type Decoded<T> =
   | { readonly value: T; readonly error?: undefined }
   | { readonly error: DecodeError; readonly value?: undefined }

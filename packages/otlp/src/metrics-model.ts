@@ -1,21 +1,25 @@
 import type { DecodedKeyValue, DecodedResource, DecodedScope } from './model.ts'
 
+/** A request with metrics: `ExportMetricsServiceRequest`, `MetricsData`. */
 export interface MetricsData {
   readonly resourceMetrics: readonly DecodedResourceMetrics[]
 }
 
+/** The metrics of one resource. */
 export interface DecodedResourceMetrics {
   readonly resource: DecodedResource
   readonly schemaUrl: string
   readonly scopeMetrics: readonly DecodedScopeMetrics[]
 }
 
+/** The metrics of one instrumentation scope. */
 export interface DecodedScopeMetrics {
   readonly scope: DecodedScope
   readonly schemaUrl: string
   readonly metrics: readonly DecodedMetric[]
 }
 
+/** A metric with its data points. */
 export interface DecodedMetric {
   readonly name: string
   readonly description: string
@@ -46,6 +50,7 @@ export type DecodedMetricData =
     }
   | { readonly type: 'summary'; readonly dataPoints: readonly DecodedSummaryDataPoint[] }
 
+/** What the points of every metric have. Bit 0 of `flags`: no value was recorded. */
 export interface DecodedDataPoint {
   readonly attributes: readonly DecodedKeyValue[]
   readonly startTimeUnixNano: bigint
@@ -59,6 +64,7 @@ export interface DecodedNumberDataPoint extends DecodedDataPoint {
   readonly exemplars: readonly DecodedExemplar[]
 }
 
+/** A point of a histogram: `bucketCounts` has one entry more than `explicitBounds`, or both are empty. */
 export interface DecodedHistogramDataPoint extends DecodedDataPoint {
   readonly count: bigint
   readonly sum: number | undefined
@@ -69,6 +75,7 @@ export interface DecodedHistogramDataPoint extends DecodedDataPoint {
   readonly exemplars: readonly DecodedExemplar[]
 }
 
+/** A point of a histogram whose bucket bounds are powers of 2^(2^-scale). */
 export interface DecodedExponentialHistogramDataPoint extends DecodedDataPoint {
   readonly count: bigint
   readonly sum: number | undefined
@@ -82,22 +89,26 @@ export interface DecodedExponentialHistogramDataPoint extends DecodedDataPoint {
   readonly exemplars: readonly DecodedExemplar[]
 }
 
+/** Consecutive buckets of an exponential histogram; `offset` is the index of the first. */
 export interface DecodedBuckets {
   readonly offset: number
   readonly bucketCounts: readonly bigint[]
 }
 
+/** A point of a summary. */
 export interface DecodedSummaryDataPoint extends DecodedDataPoint {
   readonly count: bigint
   readonly sum: number
   readonly quantileValues: readonly DecodedQuantile[]
 }
 
+/** The value at a quantile from 0 to 1. */
 export interface DecodedQuantile {
   readonly quantile: number
   readonly value: number
 }
 
+/** A measurement that went into a point, with the span in which it was made. */
 export interface DecodedExemplar {
   readonly filteredAttributes: readonly DecodedKeyValue[]
   readonly timeUnixNano: bigint

@@ -23,16 +23,19 @@ export interface DecodedKeyValueList {
   readonly entries: readonly DecodedKeyValue[]
 }
 
+/** An attribute. Keys may repeat; order is the sender's. */
 export interface DecodedKeyValue {
   readonly key: string
   readonly value: DecodedValue
 }
 
+/** What produced the data. */
 export interface DecodedResource {
   readonly attributes: readonly DecodedKeyValue[]
   readonly droppedAttributesCount: number
 }
 
+/** The instrumentation scope. */
 export interface DecodedScope {
   readonly name: string
   readonly version: string
@@ -40,16 +43,19 @@ export interface DecodedScope {
   readonly droppedAttributesCount: number
 }
 
+/** A request with traces: `ExportTraceServiceRequest`, `TracesData`. */
 export interface TracesData {
   readonly resourceSpans: readonly DecodedResourceSpans[]
 }
 
+/** The spans of one resource. */
 export interface DecodedResourceSpans {
   readonly resource: DecodedResource
   readonly schemaUrl: string
   readonly scopeSpans: readonly DecodedScopeSpans[]
 }
 
+/** The spans of one instrumentation scope. */
 export interface DecodedScopeSpans {
   readonly scope: DecodedScope
   readonly schemaUrl: string
@@ -77,11 +83,13 @@ export interface DecodedSpan {
   readonly status: DecodedSpanStatus
 }
 
+/** `code` 0: unset, 1: ok, 2: error. */
 export interface DecodedSpanStatus {
   readonly code: number
   readonly message: string
 }
 
+/** An event of a span. */
 export interface DecodedEvent {
   readonly timeUnixNano: bigint
   readonly name: string
@@ -89,6 +97,7 @@ export interface DecodedEvent {
   readonly droppedAttributesCount: number
 }
 
+/** A link of a span; ids as in DecodedSpan. */
 export interface DecodedLink {
   readonly traceId: string
   readonly spanId: string
@@ -98,22 +107,26 @@ export interface DecodedLink {
   readonly droppedAttributesCount: number
 }
 
+/** A request with logs: `ExportLogsServiceRequest`, `LogsData`. */
 export interface LogsData {
   readonly resourceLogs: readonly DecodedResourceLogs[]
 }
 
+/** The log records of one resource. */
 export interface DecodedResourceLogs {
   readonly resource: DecodedResource
   readonly schemaUrl: string
   readonly scopeLogs: readonly DecodedScopeLogs[]
 }
 
+/** The log records of one instrumentation scope. */
 export interface DecodedScopeLogs {
   readonly scope: DecodedScope
   readonly schemaUrl: string
   readonly logRecords: readonly DecodedLogRecord[]
 }
 
+/** A log record. Ids are empty when it was written outside of any span; a time of 0 is unknown. */
 export interface DecodedLogRecord {
   readonly timeUnixNano: bigint
   readonly observedTimeUnixNano: bigint

@@ -9,6 +9,7 @@ export interface PartialSuccess {
   readonly errorMessage: string
 }
 
+/** A receiver's answer to an export; without a partial success it took everything. */
 export interface ExportTraceResponse {
   readonly partialSuccess: PartialSuccess | undefined
 }
@@ -65,6 +66,7 @@ export interface RpcStatus {
   readonly retryDelayMs: number | undefined
 }
 
+/** Reads `google.rpc.Status`, and of its details the RetryInfo. https://opentelemetry.io/docs/specs/otlp/#failures */
 export function decodeStatus(bytes: Uint8Array, limits: DecodeLimits = {}): Decoded<RpcStatus> {
   return decodeMessage(bytes, limits, (reader) => {
     let code = 0
@@ -81,6 +83,7 @@ export function decodeStatus(bytes: Uint8Array, limits: DecodeLimits = {}): Deco
   })
 }
 
+/** Writes `google.rpc.Status`, with a RetryInfo when there is a `retryDelayMs`. */
 export function encodeStatus(status: RpcStatus): Uint8Array {
   return encodeMessage((writer) => {
     const p = writeText(writer, writeCount(writer, 0, 0x08, status.code), 0x12, status.message)

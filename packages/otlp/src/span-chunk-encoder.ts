@@ -9,6 +9,7 @@ import type {
 } from './span-record.ts'
 import { encodeMessage, noRoom, padded4, WireWriter } from './wire-writer.ts'
 
+/** What a SpanChunkEncoder takes; all optional. A size out of range throws an OtlpError. */
 export interface SpanChunkEncoderOptions {
   /** The resource's attributes; entries whose value is undefined are left out. */
   readonly resource?: Readonly<Record<string, AttributeValue | undefined>>
@@ -22,7 +23,7 @@ export interface SpanChunkEncoderOptions {
    * 'too-large'. Default 4 MiB, the message size that gRPC receivers take by default. At most 64 MiB.
    */
   readonly chunkSizeBytesMax?: number
-  /** Default 2048. */
+  /** Spans per chunk; with one more, `add` returns 'full'. Default 2048. */
   readonly chunkSpansMax?: number
 }
 

@@ -21,6 +21,7 @@ export interface AttributeBlock {
   encoded: Uint8Array | undefined
 }
 
+/** An event; `timeMs` counts from the clock's origin, as a span's times do. */
 export interface EventRecord {
   readonly name: string
   readonly timeMs: number

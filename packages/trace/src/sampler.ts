@@ -4,6 +4,7 @@ import type { Attributes, Context, Link, SpanKind, TraceState } from '@opentelem
 export const SamplingDecision = { NOT_RECORD: 0, RECORD: 1, RECORD_AND_SAMPLED: 2 } as const
 export type SamplingDecision = (typeof SamplingDecision)[keyof typeof SamplingDecision]
 
+/** What a sampler answers. */
 export interface SamplingResult {
   readonly decision: SamplingDecision
   /** Added to the span's attributes. */

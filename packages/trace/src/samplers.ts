@@ -72,6 +72,7 @@ export function traceIdRatioSampler(ratio: number): Sampler {
   })
 }
 
+/** One sampler for each kind of parent; only `root` is required. */
 export interface ParentBasedSamplerOptions {
   /** Decides for spans without a parent. */
   readonly root: Sampler

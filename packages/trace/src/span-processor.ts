@@ -19,6 +19,7 @@ export interface ReadableResource {
   getRawAttributes(): [string, Attributes[string] | Promise<Attributes[string]>][]
 }
 
+/** OpenTelemetry SDK's view of an event. */
 export interface ReadableEvent {
   time: HrTime
   name: string

@@ -24,11 +24,13 @@ import { invalidOption } from './trace-error.ts'
 import { Tracer } from './tracer.ts'
 import { w3cTraceContextPropagator } from './w3c-trace-context-propagator.ts'
 
+/** What a TracerProvider takes; all optional. */
 export interface TracerProviderOptions {
   /** Attributes of what produces the spans (`service.name`, ...). Nothing is detected here. Default: none. */
   readonly resource?: Attributes
   /** Default: parent based, every root sampled. */
   readonly sampler?: Sampler
+  /** Default: OpenTelemetry's. */
   readonly spanLimits?: SpanLimits
   /** Where ended spans go, called in this order. */
   readonly spanSinks?: readonly SpanSink[]
@@ -36,9 +38,11 @@ export interface TracerProviderOptions {
   readonly spanProcessors?: readonly SpanProcessor[]
   /** Default: random ids. A generator's ids do not get the W3C random flag. */
   readonly idGenerator?: IdGenerator
+  /** Default: a new SystemClock. */
   readonly clock?: Clock
 }
 
+/** What `register` makes global beside the provider. */
 export interface RegisterOptions {
   /** Default: W3C trace context. null leaves the global propagator alone. */
   readonly propagator?: TextMapPropagator | null

@@ -16,6 +16,7 @@ export interface TraceListEntry {
   readonly durationMs: number
 }
 
+/** What a trace leaves out when it is asked for without details: one span's attributes and where it came from. */
 export interface SpanDetails extends Pick<Span, 'attributes' | 'traceState' | 'droppedCount'> {
   readonly resource: Span['source']['resource']
   readonly scopeName: string

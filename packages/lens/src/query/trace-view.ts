@@ -3,7 +3,9 @@ import type { StoredTrace } from '../store.ts'
 import { type QueueNano, queueTimes } from './queue-time.ts'
 import { orderSpans, type PlacedSpan } from './span-tree.ts'
 
+/** OpenTelemetry's span kinds by name; a kind that is unknown is INTERNAL. */
 export type SpanKindName = 'INTERNAL' | 'SERVER' | 'CLIENT' | 'PRODUCER' | 'CONSUMER'
+/** OpenTelemetry's status codes by name. */
 export type StatusName = 'UNSET' | 'OK' | 'ERROR'
 
 /** How long a message waited: from the end of the span that published it to the start of the span that took it. */
@@ -15,18 +17,21 @@ export interface QueueTime {
   readonly durationMs: number
 }
 
+/** An event of a span; `timeMs` counts from the trace's start. */
 export interface EventView {
   readonly name: string
   readonly timeMs: number
   readonly attributes: Attributes
 }
 
+/** A link of a span to one in this trace or another. */
 export interface LinkView {
   readonly traceId: string
   readonly spanId: string
   readonly attributes: Attributes
 }
 
+/** A span at its place in the tree; times count from the trace's start. */
 export interface SpanView {
   readonly spanId: string
   readonly parentSpanId: string
@@ -54,6 +59,7 @@ export interface SpanView {
   readonly source: number
 }
 
+/** Where spans came from: a resource and an instrumentation scope, once for all spans that share them. */
 export interface SourceView {
   readonly service: string
   readonly resource: Attributes
@@ -62,6 +68,7 @@ export interface SourceView {
   readonly scopeAttributes: Attributes
 }
 
+/** A log record that carries the trace's id; `timeMs` counts from the trace's start. */
 export interface LogView {
   readonly spanId: string
   readonly service: string

@@ -1,6 +1,7 @@
 import type { SpanView, TraceView } from '../query/trace-view.ts'
 import { fit, formatDuration, plainText, widthOf } from './text.ts'
 
+/** How the terminal draws. */
 export interface RenderOptions {
   /** Columns of the terminal; below 60 is drawn as 60. */
   readonly width: number
