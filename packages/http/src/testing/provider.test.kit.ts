@@ -1,4 +1,4 @@
-import { context, propagation, trace } from '@opentelemetry/api'
+import { context, propagation, SpanKind, trace } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
 import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from '@opentelemetry/core'
 import {
@@ -16,6 +16,9 @@ export type EndedSpan = Pick<
   'name' | 'kind' | 'attributes' | 'status' | 'events' | 'links' | 'parentSpanContext' | 'spanContext'
 >
 
+/** Far beyond what any machine needs, and below the limit of a test file. */
+const takeTimeoutMs = 60_000
+
 /** Collects ended spans and lets a test wait for the next ones. */
 export class SpanCollector {
   #spans: EndedSpan[] = []
@@ -31,13 +34,23 @@ export class SpanCollector {
     shutdown: async () => {},
   }
 
-  /** The next `count` ended spans, in order of their ends. */
+  /** The next `count` ended spans, in order of their ends. Rejects, naming what came, when they do not come at all. */
   async take(count: number): Promise<EndedSpan[]> {
+    let isOverdue = false
+    const timer = setTimeout(() => {
+      isOverdue = true
+      this.#wake?.()
+    }, takeTimeoutMs)
     while (this.#spans.length < count) {
+      if (isOverdue) {
+        const names = this.#spans.map((span) => `${SpanKind[span.kind]} ${span.name}`)
+        throw new Error(`${names.length} of ${count} spans came: ${names.join(', ')}`)
+      }
       await new Promise<void>((resolve) => {
         this.#wake = resolve
       })
     }
+    clearTimeout(timer)
     return this.#spans.splice(0, count)
   }
 
