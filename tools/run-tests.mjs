@@ -5,6 +5,8 @@ import { readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ensureChromium } from './ensure-chromium.mjs'
+// Joins what a bare `tsc -b` may have compiled since: tests run on what ships.
+import './join-packages.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const suites = {

@@ -1,4 +1,3 @@
-import { writeSync } from 'node:fs'
 import type { AttributeValue } from '@throughline/otlp'
 import type { SpanSink } from '@throughline/trace'
 import { type Ledger, LedgerBook } from './ledger.ts'
@@ -59,6 +58,8 @@ const writeTimeoutMs = 1_000
  * exits at once. Writing to the descriptor needs a loop: a non-blocking pipe that is full takes a part, or says EAGAIN.
  */
 function writeToStdout(text: string): void {
+  // Not imported: the ES module of node:fs loads streams and promises that a program may not need.
+  const { writeSync } = process.getBuiltinModule('node:fs')
   const bytes = Buffer.from(text)
   const deadlineMs = performance.now() + writeTimeoutMs
   for (let offset = 0; offset < bytes.length; ) {

@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import type { HostMessage, WorkerConfig, WorkerMessage } from './messages.ts'
 
 /** A worker that dies again and again is not started more often than this within `crashWindowMs`. */
@@ -62,7 +62,9 @@ export class WorkerHandle {
   #start(): void {
     let cause = ''
     try {
-      const worker = new Worker(new URL('./worker/main.js', import.meta.url), {
+      // Loaded when it is needed: most programs have ended their start-up by then.
+      const threads = process.getBuiltinModule('node:worker_threads')
+      const worker = new threads.Worker(new URL('./worker/main.js', import.meta.url), {
         name: 'throughline-exporter',
         workerData: this.#options.config,
         // The host's --import and --require would load its instrumentation here again, and trace our own requests.

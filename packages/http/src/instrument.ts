@@ -1,4 +1,4 @@
-import http, { type ClientRequest } from 'node:http'
+import type { ClientRequest } from 'node:http'
 import { enterContext } from '@throughline/trace'
 import {
   type ClientMessage,
@@ -8,6 +8,7 @@ import {
   type UndiciMessage,
 } from './channels.ts'
 import { startRequestSpan } from './client-request.ts'
+import { http } from './node-builtins.ts'
 import type { HttpOptions } from './options.ts'
 import { startServerSpan } from './server.ts'
 import { patchServerEmit } from './server-emit.ts'

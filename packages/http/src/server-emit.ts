@@ -1,7 +1,7 @@
-import http, { IncomingMessage } from 'node:http'
-import https from 'node:https'
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { context, ROOT_CONTEXT } from '@opentelemetry/api'
+import { http, net } from './node-builtins.ts'
 import { type ServerSpan, serverSpanOf } from './server-span.ts'
 import { startUpgradeSpan } from './server-upgrade.ts'
 import type { HttpTracing } from './trace.ts'
@@ -9,26 +9,20 @@ import type { HttpTracing } from './trace.ts'
 type Emit = (this: unknown, ...args: unknown[]) => boolean
 
 /**
- * Wraps `emit` of node:http's and node:https's servers. With Throughline's context manager the request's context is
- * already entered and the call only passes through; any other context manager cannot enter one, so the handlers are run
- * in it. Either way an error that a handler throws is recorded before it ends the process.
+ * Wraps `emit` of net.Server, from which node:http's and node:https's servers inherit it: one place for both, and
+ * node:https with its cryptography is not loaded for a program that does without. With Throughline's context manager the
+ * request's context is already entered and the call only passes through; any other context manager cannot enter one, so
+ * the handlers are run in it. Either way an error that a handler throws is recorded before it ends the process.
  */
 export function patchServerEmit(tracing: HttpTracing): () => void {
-  const undo = [http.Server.prototype, https.Server.prototype].map((prototype) => patch(tracing, prototype))
-  return () => {
-    for (const step of undo) step()
-  }
-}
-
-function patch(tracing: HttpTracing, prototype: http.Server): () => void {
-  const own = Object.hasOwn(prototype, 'emit')
-  const holder = prototype as unknown as { emit: Emit }
+  const holder = net.Server.prototype as unknown as { emit: Emit }
+  const own = Object.hasOwn(holder, 'emit')
   const original = holder.emit
   let enabled = true
   function emit(this: unknown, ...args: unknown[]): boolean {
     if (!enabled) return Reflect.apply(original, this, args)
     const [event, request] = args
-    if (request instanceof IncomingMessage) {
+    if (request instanceof http.IncomingMessage) {
       const seen =
         event === 'upgrade' || event === 'connect' ? startUpgrade(tracing, args) : serverSpanOf(request)
       if (seen !== undefined) return emitInSpan(seen, original, this, args)

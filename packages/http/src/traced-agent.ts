@@ -1,6 +1,7 @@
-import http, { type ClientRequest } from 'node:http'
+import type { Agent, ClientRequest } from 'node:http'
 import { listenToEnds } from './channels.ts'
 import { startRequestSpan } from './client-request.ts'
+import { http } from './node-builtins.ts'
 import type { HttpOptions } from './options.ts'
 import { HttpTracing } from './trace.ts'
 
@@ -17,7 +18,7 @@ interface AgentInternals {
  * a second call changes nothing. Without an agent: a new keep-alive http.Agent (for https pass an https.Agent).
  * Throws an HttpTracingError for a wrong option.
  */
-export function tracedAgent<A extends http.Agent = http.Agent>(agent?: A, options: HttpOptions = {}): A {
+export function tracedAgent<A extends Agent = Agent>(agent?: A, options: HttpOptions = {}): A {
   const tracing = new HttpTracing(options)
   // Without an argument A is its default, http.Agent.
   const traced = agent ?? (new http.Agent({ keepAlive: true }) as A)

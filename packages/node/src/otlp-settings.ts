@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { tracesUrlFromBase } from '@throughline/exporter'
 import { invalidValue, type ValueSource } from './config-error.ts'
 import {
@@ -105,7 +104,7 @@ function readPem(env: Environment, name: string): string | undefined {
   const found = readFirst(env, variable(name))
   if (found === undefined) return undefined
   try {
-    return readFileSync(found.text, 'utf8')
+    return process.getBuiltinModule('node:fs').readFileSync(found.text, 'utf8')
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error)
     throw invalidValue(environmentSource(found.key), found.text, `the path of a readable PEM file (${cause})`)

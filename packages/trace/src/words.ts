@@ -1,5 +1,3 @@
-import { randomFillSync } from 'node:crypto'
-
 /** The six words of a trace id and a span id. Words are 32-bit numbers of either sign. */
 export interface IdWords {
   traceId0: number
@@ -22,7 +20,7 @@ export class RandomWords {
   readonly #fill: FillRandom
   #next = poolWords
 
-  constructor(fill: FillRandom = randomFillSync) {
+  constructor(fill: FillRandom = fillFromSystem) {
     this.#fill = fill
   }
 
@@ -53,4 +51,9 @@ export class RandomWords {
       target.spanId1 = this.next()
     } while ((target.spanId0 | target.spanId1) === 0)
   }
+}
+
+/** node:crypto is loaded with the first id: importing it, a program would pay 2 ms at its start, tracing or not. */
+function fillFromSystem(words: Int32Array): void {
+  process.getBuiltinModule('node:crypto').randomFillSync(words)
 }
