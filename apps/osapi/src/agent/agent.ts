@@ -140,6 +140,18 @@ export class Agent implements Component {
     }
   }
 
+  /**
+   * The registry may have forgotten this worker while the server was away, and the heartbeat that was under way then
+   * waits for an answer that is lost: says at once that it is still there. Never rejects.
+   */
+  async #reappear(): Promise<void> {
+    try {
+      await this.#heartbeat.beat()
+    } catch (error) {
+      this.#logger.warn({ error }, 'failed to write heartbeat')
+    }
+  }
+
   /** Ready -> Draining (nothing new is taken) -> Cordoned (nothing runs any more), and back when the mark is gone. */
   async #followDrain(): Promise<void> {
     const mark = await this.#options.bus.state.get(`drain.${this.identity.host}`)
@@ -191,8 +203,10 @@ export class Agent implements Component {
   #watchReconnects(): void {
     const watch = async () => {
       for await (const status of this.#options.bus.nc.status()) {
-        if (status.type === 'reconnect') this.#intake?.repull()
         if (this.#end.signal.aborted) return
+        if (status.type !== 'reconnect') continue
+        this.#intake?.repull()
+        void this.#reappear()
       }
     }
     watch().catch((error: unknown) => this.#logger.error({ error }, 'nats status cannot be watched'))

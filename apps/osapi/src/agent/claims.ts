@@ -53,9 +53,14 @@ export class Claims {
   }
 
   async #awaitOutcome(id: string, claim: Claim, signal: AbortSignal): Promise<Decision> {
+    let wasMissing = false
     while (!signal.aborted) {
       if (await retryUntilDone(() => this.#answered(id, claim), { signal })) return 'settled'
-      if (!(await retryUntilDone(() => this.#alive(claim), { signal }))) {
+      const isMissing = !(await retryUntilDone(() => this.#alive(claim), { signal }))
+      const isLost = isMissing && wasMissing
+      // The first look after an outage of the server may come before the claimant's next heartbeat.
+      wasMissing = isMissing
+      if (isLost) {
         // It may have answered with its last breath, between the two questions.
         await retryUntilDone(() => tellLost(this.#store, id, claim), { signal })
         return 'settled'
