@@ -1,5 +1,4 @@
 import {
-  type Span as ApiSpan,
   type Attributes,
   type AttributeValue,
   type Exception,
@@ -324,11 +323,6 @@ export class Span extends IdentifiedSpan implements RecordedSpan {
     )
     return this
   }
-}
-
-/** True for our own recording span. */
-export function isRecordedHere(span: ApiSpan): span is Span {
-  return span instanceof Span
 }
 
 function isTimeInput(value: unknown): value is TimeInput {
