@@ -19,9 +19,10 @@ async function check({ name, dir }) {
   )
   const [packed] = Object.values(JSON.parse(stdout))
   const tarball = join(tarballDir, packed.filename)
-  const stray = packed.files
-    .map((file) => file.path)
-    .filter((path) => /\.(test|fuzz)\.|tsbuildinfo|^src\//.test(path))
+  const paths = packed.files.map((file) => file.path)
+  const missing = ['LICENSE', 'README.md'].filter((path) => !paths.includes(path))
+  if (missing.length > 0) throw new Error(`${name}: must be in the tarball: ${missing.join(', ')}`)
+  const stray = paths.filter((path) => /\.(test|fuzz)\.|tsbuildinfo|^src\//.test(path))
   if (stray.length > 0) throw new Error(`${name}: must not be in the tarball: ${stray.join(', ')}`)
   await run('npx', ['publint', tarball, '--strict'], { cwd: root })
   await run('npx', ['attw', tarball, '--profile', 'esm-only'], { cwd: root })
