@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { Collector } from '../harness/collector.ts'
 import { Scene } from '../harness/osapi.ts'
-import type { Environment, Finished } from '../harness/processes.ts'
+import type { Environment, Finished, Running } from '../harness/processes.ts'
 
 // What each exporter does with a collector that refuses, hangs, resets, speaks TLS or asks for keys is tested in
 // packages/exporter. Here is what a user of `osapi` gets from each setting.
@@ -29,14 +30,14 @@ const comparable = ({ code, stdout, stderr }: Finished) => ({
 describe('exporters', () => {
   let scene: Scene
   let collector: Collector
+  let processes: readonly Running[]
   /** The command without tracing. */
   let untraced: Finished
 
   before(async () => {
     collector = await Collector.start()
     scene = await Scene.start()
-    await scene.startApi()
-    await scene.startWorker({ name: 'web-01' })
+    processes = [scene.nats, await scene.startApi(), await scene.startWorker({ name: 'web-01' })]
     untraced = await scene.cli(command)
     assert.equal(untraced.code, 0, untraced.stderr)
   })
@@ -60,6 +61,12 @@ describe('exporters', () => {
     assert.ok(root.startUnixNano <= client.startUnixNano && client.endUnixNano <= root.endUnixNano)
     assert.ok(Math.abs(Number(root.endUnixNano / 1_000_000n) - Date.now()) < 60_000, 'times are times of day')
   }
+
+  it('a configuration file without a telemetry section works, with tracing off', () => {
+    assert.doesNotMatch(readFileSync(scene.configPath, 'utf8'), /telemetry/u)
+    assert.deepEqual([untraced.code, untraced.stderr], [0, ''])
+    for (const { log } of processes) assert.doesNotMatch(log, /trace_id|span_id/u)
+  })
 
   it('otlp sends by gRPC to host:port, and the official .proto files decode it', async () => {
     const run = await scene.cli(command, tracing({ exporter: 'otlp', otlp_endpoint: collector.grpcEndpoint }))
@@ -204,7 +211,7 @@ describe('exporters', () => {
     assert.equal(root?.attributes['process.exit.code'], '1')
   })
 
-  it('CLI, API server and worker have three service names, and a version, host and process each', async () => {
+  it('one command leaves one trace id, under the service names of CLI, API server and worker', async () => {
     const env = tracing({ exporter: 'otlp', otlp_endpoint: collector.grpcEndpoint })
     const api = await scene.startApi('api-traced', env)
     const worker = await scene.startWorker({ name: 'web-02', env })
@@ -213,7 +220,9 @@ describe('exporters', () => {
     await collector.until(({ name }) => name === 'job.process')
     // Both export what they have before they end.
     await Promise.all([api.stop(), worker.stop()])
-    const resources = new Map(collector.spans.splice(0).map(({ service, resource }) => [service, resource]))
+    const spans = collector.spans.splice(0)
+    assert.equal(new Set(spans.map(({ traceId }) => traceId)).size, 1)
+    const resources = new Map(spans.map(({ service, resource }) => [service, resource]))
     assert.deepEqual([...resources.keys()].toSorted(), ['osapi-api', 'osapi-cli', 'osapi-worker'])
     for (const resource of resources.values())
       for (const key of ['service.version', 'host.name', 'process.pid'])

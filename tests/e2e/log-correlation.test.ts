@@ -167,6 +167,15 @@ describe('three processes with telemetry.tracing.enabled: true', () => {
     )
     assert.equal(command.stderr, '')
   })
+
+  it('the lines are those of an untraced worker: spans make no lines of their own', () => {
+    const lines = scene.worker.log.trimEnd().split('\n')
+    const started = lines.findIndex((line) => line.includes('node agent started successfully'))
+    const messages = lines
+      .slice(started + 1)
+      .map((line) => / INF ([a-z ]+[a-z])(?: [a-z_]+=|$)/u.exec(line)?.[1])
+    assert.deepEqual(messages, ['received job notification', 'processing job', 'job processing completed'])
+  })
 })
 
 describe('tracing off, with an OTLP exporter declared', () => {

@@ -1,4 +1,3 @@
-import { context, propagation } from '@opentelemetry/api'
 import { fastifyTracing } from '@throughline/http'
 import { type FastifyInstance, fastify } from 'fastify'
 import { type AuditStore, createAuditStore } from '../audit/store.ts'
@@ -57,7 +56,6 @@ export async function buildApp(parts: ApiParts, options: AppOptions = {}): Promi
   handleErrors(app, logger)
   acceptEmptyJson(app)
   await app.register(fastifyTracing, { excludedPaths })
-  if (!parts.tracingEnabled) passContextOn(app)
   observeRequests(app, { logger, metrics })
   allowOrigins(app, parts.config.controller.api.security.cors.allow_origins)
   auditRequests(app, { audit, logger })
@@ -95,13 +93,6 @@ function contextOf(parts: ApiParts, options: AppOptions): ApiContext {
     logger: parts.logger,
     version: parts.version,
   }
-}
-
-// Without tracing there is no server span, and the caller's context goes on to the worker as it came.
-function passContextOn(app: FastifyInstance): void {
-  app.addHook('onRequest', (request, _, done) => {
-    context.with(propagation.extract(context.active(), request.headers), done)
-  })
 }
 
 // Clients say application/json on requests without a body too; that is no body, not a bad one.
