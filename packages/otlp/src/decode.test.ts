@@ -73,6 +73,29 @@ test('a million nested arrays, maps or groups end at the limit, not on the stack
   assert.match(outcome(decodeTraces(new Uint8Array(1_000_000).fill(0x0b))), /limit: values nested/)
 })
 
+test('texts and numbers come out as they went in, however alike they are and whatever came before', () => {
+  const texts = Array.from({ length: 5_000 }, (_, i) => `value ${i % 2_500}`)
+  const lengths = [63, 64, 65].map((length) => 'x'.repeat(length))
+  // One byte a character is not one character a byte.
+  const beyondAscii = ['\u00e9', '\u00c3\u00a9', 'A\u0303', '\ufffd', '\u{1f9ff}', 'a\0b']
+  const numbers = [0, 127, 128, 8080, 2 ** 28 - 1, 2 ** 28, 2 ** 31, 2 ** 53 - 1, -1, -(2 ** 40)]
+  const values: DecodedValue[] = [...texts, ...lengths, ...beyondAscii, ...lengths, ...numbers, true, false]
+  const attributes = values.map((value, i) => ({ key: `key ${i % 7}`, value }))
+  const resource = { attributes, droppedAttributesCount: 0 }
+  const bytes = encodeTraces({ resourceSpans: [{ resource, schemaUrl: '', scopeSpans: [] }] })
+  assert.deepEqual(decodeTraces(bytes).value?.resourceSpans[0]?.resource.attributes, attributes)
+})
+
+test('bytes that are no UTF-8 are never taken for a text that came before', () => {
+  // resource { attributes { key: one byte } }: "a", then 0xff, then U+FFFD as its one character would be in a byte.
+  const key = (byte: string): string => `0a070a050a030a01${byte}`
+  const keys = ['61', 'ff', 'fd', 'ff', '61'].map((byte) => {
+    const { value } = decodeTraces(hex(key(byte)))
+    return value?.resourceSpans[0]?.resource.attributes[0]?.key
+  })
+  assert.deepEqual(keys, ['a', '\ufffd', '\ufffd', '\ufffd', 'a'])
+})
+
 test('unknown fields of every wire type are skipped, known ones of a wrong type too', () => {
   const span = '0a10 0102030405060708090a0b0c0d0e0f10'
   const unknown =

@@ -63,6 +63,11 @@ export class WireReader {
   }
 
   bool(): boolean {
+    const low = this.#bytes[this.#at] as number
+    if (this.#at < this.#end && low < 128) {
+      this.#at++
+      return low !== 0
+    }
     return this.uint64() !== 0n
   }
 
@@ -78,11 +83,15 @@ export class WireReader {
 
   /** A number where it is exact, else a bigint. */
   int64(): number | bigint {
-    const first = this.#bytes[this.#at] as number
-    if (this.#at < this.#end && first < 128) {
-      this.#at++
-      return first
+    const startAt = this.#at
+    let value = 0
+    for (let i = 0; i < 4; i++) {
+      const byte = this.#byte()
+      value |= (byte & 127) << (7 * i)
+      if (byte < 128) return value
     }
+    // Beyond 28 bits the shifts above would meet the sign.
+    this.#at = startAt
     return shortest(BigInt.asIntN(64, this.uint64()))
   }
 
@@ -106,7 +115,25 @@ export class WireReader {
   string(): string {
     const size = this.#length()
     const at = this.#advance(size)
-    return size === 0 ? '' : this.#bytes.toString('utf8', at, at + size)
+    if (size === 0) return ''
+    if (size > recentLengthMax) return this.#bytes.toString('utf8', at, at + size)
+    return this.#recent(at, size)
+  }
+
+  /**
+   * Most texts of a message are keys and values that came just before. Finding one again costs less than making it anew,
+   * and every span that has it shares it.
+   */
+  #recent(at: number, size: number): string {
+    const bytes = this.#bytes
+    let slot = size
+    for (let i = at; i < at + size; i++) slot = (Math.imul(slot, 31) + (bytes[i] as number)) | 0
+    slot &= recentTextsMax - 1
+    const recent = recentTexts[slot]
+    if (recent !== undefined && isAscii(bytes, at, recent, size)) return recent
+    const text = bytes.toString('utf8', at, at + size)
+    recentTexts[slot] = text
+    return text
   }
 
   /** A copy: the message's buffer may be reused. */
@@ -207,6 +234,18 @@ export class WireReader {
     this.#at = at + sizeBytes
     return at
   }
+}
+
+/** 1024 texts of 64 characters: 64 KiB at most, in the second level cache. */
+const recentTextsMax = 1024
+const recentLengthMax = 64
+const recentTexts: (string | undefined)[] = new Array(recentTextsMax).fill(undefined)
+
+/** Whether the bytes are exactly this text. Never true for a text beyond ASCII: it has a character that no byte equals. */
+function isAscii(bytes: Uint8Array, at: number, text: string, size: number): boolean {
+  if (text.length !== size) return false
+  for (let i = 0; i < size; i++) if (bytes[at + i] !== text.charCodeAt(i)) return false
+  return true
 }
 
 export function shortest(value: bigint): number | bigint {
