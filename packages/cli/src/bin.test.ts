@@ -113,6 +113,19 @@ describe('throughline lens', () => {
     rmSync(dataDir, { recursive: true })
   })
 
+  it('says in its own words, and no others, that an address cannot be listened on', async () => {
+    // https://www.rfc-editor.org/rfc/rfc5737: an address for documents, which no machine has.
+    const { code, stdout, stderr } = await run(['lens', '--memory', '--host', '192.0.2.1'])
+    assert.deepEqual([code, stdout], [1, ''])
+    assert.match(stderr, /^throughline: OTLP\/gRPC: cannot listen on 192\.0\.2\.1:4317: .*EADDRNOTAVAIL.*\n$/)
+  })
+
+  it('prints its commands and fails when it is not told which', async () => {
+    const { code, stdout, stderr } = await run([])
+    assert.deepEqual([code, stdout], [1, ''])
+    assert.match(stderr, /^Usage: throughline .*\n\s*lens .*\n\s*trace /s)
+  })
+
   const bad: readonly [readonly string[], RegExp][] = [
     [['lens', '--port', '65536'], /--port.*65536.*whole number from 0 to 65535/],
     [['lens', '--retention-hours', '0'], /--retention-hours.*above 0/],

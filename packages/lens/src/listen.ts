@@ -1,4 +1,4 @@
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { LensError } from './errors.ts'
 
 /** Where one of Lens's three servers listens, in words that its error messages use. */
@@ -30,6 +30,15 @@ export function listenError(target: ListenTarget, cause: unknown): LensError {
           cause,
         },
       )
+}
+
+/** Listens and stops at once. Rejects as listening for good would. */
+export function assertCanListen(target: ListenTarget): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', (error) => reject(listenError(target, error)))
+    server.listen(target.port, target.host, () => server.close(() => resolve()))
+  })
 }
 
 export function portOf(address: AddressInfo | string | null): number {

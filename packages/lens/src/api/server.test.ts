@@ -23,6 +23,8 @@ describe('the API', () => {
       receivedSpansCount: 12,
       refusedSpansCount: 0,
       receivedLogsCount: 0,
+      refusedLogsCount: 0,
+      refusedMetricPointsCount: 0,
     } as const
     app = createApi({ engine: queryEngine(store), health: () => health, host: '127.0.0.1' })
   })

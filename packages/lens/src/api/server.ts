@@ -3,15 +3,13 @@ import { LensError } from '../errors.ts'
 import { limits } from '../limits.ts'
 import { compactTrace } from '../query/compact-trace.ts'
 import type { QueryEngine, TraceListEntry } from '../query/query-engine.ts'
+import type { IngestCounters } from '../receiver/ingest.ts'
 import { type PageFiles, readPageFiles } from './page-files.ts'
 import { ParameterError, parseId, parseTraceFilter, parseTraceForm } from './parameters.ts'
 
 /** Numbers about the running Lens for `/health`. */
-export interface LensHealth {
+export interface LensHealth extends Readonly<IngestCounters> {
   readonly status: 'ok'
-  readonly receivedSpansCount: number
-  readonly refusedSpansCount: number
-  readonly receivedLogsCount: number
 }
 
 export interface ApiOptions {

@@ -2,6 +2,7 @@ import {
   type DecodeError,
   decodeLogs,
   decodeLogsJson,
+  decodeMetrics,
   decodeTraces,
   decodeTracesJson,
   encodeExportTraceResponse,
@@ -9,9 +10,9 @@ import {
 } from '@throughline/otlp'
 import { limits } from '../limits.ts'
 import { convertLogs, convertTraces } from './convert.ts'
-import type { IngestBatch } from './ingest.ts'
+import type { IngestBatch, Signal } from './ingest.ts'
+import { refuseMetrics, refuseMetricsJson } from './refuse-metrics.ts'
 
-export type Signal = 'traces' | 'logs'
 export type Encoding = 'protobuf' | 'json'
 
 export interface Format {
@@ -34,6 +35,11 @@ export function decodeRequest(
       typeof input === 'string' ? decodeTracesJson(input, decodeLimits) : decodeTraces(input, decodeLimits)
     return error === undefined ? convertTraces(value) : refusal(error)
   }
+  if (signal === 'metrics') {
+    if (typeof input === 'string') return refuseMetricsJson(input)
+    const { value, error } = decodeMetrics(input, decodeLimits)
+    return error === undefined ? refuseMetrics(value) : refusal(error)
+  }
   const { value, error } =
     typeof input === 'string' ? decodeLogsJson(input, decodeLimits) : decodeLogs(input, decodeLimits)
   return error === undefined ? convertLogs(value) : refusal(error)
@@ -43,7 +49,7 @@ const refusal = ({ code, message }: DecodeError): { readonly error: string } => 
   error: code === 'limit' ? `the request is too large: ${message}` : `the request is not OTLP: ${message}`,
 })
 
-/** Export responses of traces and logs. https://opentelemetry.io/docs/specs/otlp/#partial-success-1 */
+/** Export responses, whose protobuf is the same for all three signals. https://opentelemetry.io/docs/specs/otlp/#partial-success-1 */
 export function encodeResponse(
   outcome: { readonly rejectedCount: number; readonly reason: string },
   { signal, encoding }: Format,
@@ -54,10 +60,15 @@ export function encodeResponse(
       partialSuccess:
         rejectedCount === 0 ? undefined : { rejectedSpans: rejectedCount, errorMessage: reason },
     })
-  const field = signal === 'traces' ? 'rejectedSpans' : 'rejectedLogRecords'
   // An int64, which is text in JSON.
-  const partialSuccess = { [field]: String(rejectedCount), errorMessage: reason }
+  const partialSuccess = { [rejectedFields[signal]]: String(rejectedCount), errorMessage: reason }
   return utf8(rejectedCount === 0 ? {} : { partialSuccess })
+}
+
+const rejectedFields: Readonly<Record<Signal, string>> = {
+  traces: 'rejectedSpans',
+  logs: 'rejectedLogRecords',
+  metrics: 'rejectedDataPoints',
 }
 
 export function encodeStatus(

@@ -38,7 +38,13 @@ export function convertTraces(data: TracesData): IngestBatch {
         else rejects.add(reason)
       }
     }
-  return { spans, logs: [], rejectedCount: rejects.count, rejectReason: rejects.reason('spans') }
+  return {
+    signal: 'traces',
+    spans,
+    logs: [],
+    rejectedCount: rejects.count,
+    rejectReason: rejects.reason('spans'),
+  }
 }
 
 /** Likewise for logs. A record outside any span is kept, but a trace never shows it. */
@@ -54,7 +60,13 @@ export function convertLogs(data: LogsData): IngestBatch {
         else logs.push(log)
       }
     }
-  return { spans: [], logs, rejectedCount: rejects.count, rejectReason: rejects.reason('log records') }
+  return {
+    signal: 'logs',
+    spans: [],
+    logs,
+    rejectedCount: rejects.count,
+    rejectReason: rejects.reason('log records'),
+  }
 }
 
 /** Reasons with their counts, in the order in which they first came up. */

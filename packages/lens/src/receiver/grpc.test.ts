@@ -7,6 +7,7 @@ import { limits } from '../limits.ts'
 import { startTestLens } from '../testing/start.ts'
 
 const traceService = '/opentelemetry.proto.collector.trace.v1.TraceService/Export'
+const metricsService = '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export'
 const logsService = '/opentelemetry.proto.collector.logs.v1.LogsService/Export'
 
 const identity = (buffer: Buffer): Buffer => buffer
@@ -60,8 +61,14 @@ describe('the OTLP/gRPC receiver', () => {
     await assert.rejects(call(large), refusedWith(status.RESOURCE_EXHAUSTED, /larger than/i))
   })
 
-  it('does not know metrics', async () => {
-    const path = '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export'
-    await assert.rejects(call(new Uint8Array(0), path), refusedWith(status.UNIMPLEMENTED, /./))
+  it('takes metrics, and says that it keeps none', async () => {
+    // resource_metrics { scope_metrics { metrics { gauge { data_points {} } } } }
+    const one = Uint8Array.of(0x0a, 8, 0x12, 6, 0x12, 4, 0x2a, 2, 0x0a, 0)
+    const response = decodeExportTraceResponse(await call(one, metricsService))
+    assert.deepEqual(response.value?.partialSuccess, {
+      rejectedSpans: 1,
+      errorMessage: 'Lens keeps traces and logs only; 1 metric data points were not kept',
+    })
+    assert.equal((await call(new Uint8Array(0), metricsService)).length, 0)
   })
 })

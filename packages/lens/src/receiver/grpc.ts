@@ -7,20 +7,23 @@ import {
   status,
 } from '@grpc/grpc-js'
 import { limits } from '../limits.ts'
-import { type ListenTarget, listenError } from '../listen.ts'
-import { decodeRequest, encodeResponse, type Signal } from './codec.ts'
+import { assertCanListen, type ListenTarget, listenError } from '../listen.ts'
+import { decodeRequest, encodeResponse } from './codec.ts'
 import type { Receiver } from './http.ts'
-import type { Ingest } from './ingest.ts'
+import type { Ingest, Signal } from './ingest.ts'
 
 const servicePaths: Readonly<Record<Signal, string>> = {
   traces: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
   logs: '/opentelemetry.proto.collector.logs.v1.LogsService/Export',
+  metrics: '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export',
 }
 
 /** OTLP/gRPC. Messages pass grpc-js as bytes; our decoder reads them. https://opentelemetry.io/docs/specs/otlp/#otlpgrpc */
 export async function startGrpcReceiver(ingest: Ingest, target: ListenTarget): Promise<Receiver> {
+  // grpc-js writes lines of its own on stderr when it cannot listen, so that is found out before it tries.
+  await assertCanListen(target)
   const server = new Server({ 'grpc.max_receive_message_length': limits.inflatedBytesMax })
-  for (const signal of ['traces', 'logs'] as const)
+  for (const signal of ['traces', 'logs', 'metrics'] as const)
     server.addService(definition(signal), { Export: exportHandler(ingest, signal) })
   const port = await bind(server, target)
   return { port, stop: () => stop(server) }

@@ -142,9 +142,32 @@ describe('the OTLP/HTTP receiver', () => {
   it('answers what it does not speak', async () => {
     assert.equal((await post('x', { type: 'text/plain' })).status, 415)
     assert.equal((await post('x', { coding: 'br' })).status, 415)
-    assert.equal((await post('x', { path: '/v1/metrics' })).status, 404)
+    assert.equal((await post('x', { path: '/v1development/profiles' })).status, 404)
     const get = await fetch(`http://127.0.0.1:${lens.httpPort}/v1/traces`)
     assert.deepEqual([get.status, get.headers.get('allow')], [405, 'POST'])
+  })
+
+  it('takes metrics with success, so that nobody sends them again, and says that it keeps none', async () => {
+    const metrics = { path: '/v1/metrics' }
+    // resource_metrics { scope_metrics { metrics { gauge { data_points {} data_points {} } } } }
+    const two = Uint8Array.of(0x0a, 10, 0x12, 8, 0x12, 6, 0x2a, 4, 0x0a, 0, 0x0a, 0)
+    const response = await post(two, metrics)
+    assert.equal(response.status, 200)
+    const { value } = decodeExportTraceResponse(await bytesOf(response))
+    const errorMessage = 'Lens keeps traces and logs only; 2 metric data points were not kept'
+    assert.deepEqual(value?.partialSuccess, { rejectedSpans: 2, errorMessage })
+    const type = 'application/json'
+    const points = { dataPoints: [{}, {}] }
+    const json = { resourceMetrics: [{ scopeMetrics: [{ metrics: [{ sum: points }, { name: 'none' }] }] }] }
+    const answer = await post(JSON.stringify(json), { ...metrics, type })
+    assert.deepEqual(
+      [answer.status, await answer.json()],
+      [200, { partialSuccess: { rejectedDataPoints: '2', errorMessage } }],
+    )
+    assert.deepEqual(await (await post('[{"resourceMetrics":7}]', { ...metrics, type })).json(), {})
+    assert.equal((await post('{', { ...metrics, type })).status, 400)
+    assert.equal((await post('garbage', metrics)).status, 400)
+    assert.equal((await getJson(`${lens.url}/health`)).body.refusedMetricPointsCount, 4)
   })
 
   it('stops at a body over the limit, announced or not, and at a zip bomb', async () => {

@@ -3,8 +3,8 @@ import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { limits } from '../limits.ts'
 import { type ListenTarget, listenError, portOf } from '../listen.ts'
-import { decodeRequest, type Encoding, encodeResponse, encodeStatus, grpcCode, type Signal } from './codec.ts'
-import type { Ingest } from './ingest.ts'
+import { decodeRequest, type Encoding, encodeResponse, encodeStatus, grpcCode } from './codec.ts'
+import type { Ingest, Signal } from './ingest.ts'
 
 export interface Receiver {
   readonly port: number
@@ -12,7 +12,11 @@ export interface Receiver {
   stop(): Promise<void>
 }
 
-const signals: Readonly<Record<string, Signal>> = { '/v1/traces': 'traces', '/v1/logs': 'logs' }
+const signals: Readonly<Record<string, Signal>> = {
+  '/v1/traces': 'traces',
+  '/v1/logs': 'logs',
+  '/v1/metrics': 'metrics',
+}
 
 /** OTLP/HTTP: protobuf and JSON, plain or gzip. https://opentelemetry.io/docs/specs/otlp/#otlphttp */
 export async function startHttpReceiver(ingest: Ingest, target: ListenTarget): Promise<Receiver> {

@@ -7,6 +7,7 @@ import { sampleSpan } from '../testing/sample.ts'
 import { Ingest, type IngestBatch } from './ingest.ts'
 
 const batch = (count: number): IngestBatch => ({
+  signal: 'traces',
   spans: Array.from({ length: count }, () => sampleSpan()),
   logs: [],
   rejectedCount: 0,

@@ -10,19 +10,38 @@ export type IngestOutcome =
 
 /** A decoded request: what is fit to be stored, and how much is not. */
 export interface IngestBatch extends TelemetryBatch {
+  readonly signal: Signal
   readonly rejectedCount: number
   readonly rejectReason: string
 }
+
+/** What OTLP carries, each to an address of its own. */
+export type Signal = 'traces' | 'logs' | 'metrics'
 
 export interface IngestCounters {
   receivedSpansCount: number
   receivedLogsCount: number
   refusedSpansCount: number
+  refusedLogsCount: number
+  /** Lens keeps no metrics: all of them. */
+  refusedMetricPointsCount: number
 }
+
+const refusedCounters = {
+  traces: 'refusedSpansCount',
+  logs: 'refusedLogsCount',
+  metrics: 'refusedMetricPointsCount',
+} as const satisfies Readonly<Record<Signal, keyof IngestCounters>>
 
 /** The way of both receivers into the store. Answers after the store has the spans, so that an accepted span is a kept span. */
 export class Ingest {
-  readonly counters: IngestCounters = { receivedSpansCount: 0, receivedLogsCount: 0, refusedSpansCount: 0 }
+  readonly counters: IngestCounters = {
+    receivedSpansCount: 0,
+    receivedLogsCount: 0,
+    refusedSpansCount: 0,
+    refusedLogsCount: 0,
+    refusedMetricPointsCount: 0,
+  }
   readonly #store: TraceStore
   #pendingCount = 0
 
@@ -50,7 +69,7 @@ export class Ingest {
     }
     this.counters.receivedSpansCount += batch.spans.length
     this.counters.receivedLogsCount += batch.logs.length
-    this.counters.refusedSpansCount += batch.rejectedCount
+    this.counters[refusedCounters[batch.signal]] += batch.rejectedCount
     return { kind: 'stored', rejectedCount: batch.rejectedCount, reason: batch.rejectReason }
   }
 }
