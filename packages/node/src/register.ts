@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
-import { initTracer } from './init-tracer.ts'
+// By the package's name, so that the program's own initTracer is the same one: there is one file of it (dist/bundle.js).
+import { initTracer } from '@throughline/node'
 
 /**
  * Tracing by environment alone: `node --import @throughline/node/register app.js`, or `import '@throughline/node/register'`
