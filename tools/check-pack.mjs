@@ -1,8 +1,8 @@
 // Packs every published package and checks the tarball as a user would get it: publint (manifest against files) and
-// attw (types against resolution, ESM only). Two packages at a time.
+// attw (types against resolution, ESM only); nothing that a packed file imports may be left out. Two packages at a time.
 import { execFile } from 'node:child_process'
-import { mkdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join, posix } from 'node:path'
 import { promisify } from 'node:util'
 import { publishedPackages, root } from './published-packages.mjs'
 
@@ -24,9 +24,25 @@ async function check({ name, dir }) {
   if (missing.length > 0) throw new Error(`${name}: must be in the tarball: ${missing.join(', ')}`)
   const stray = paths.filter((path) => /\.(test|fuzz)\.|tsbuildinfo|^src\//.test(path))
   if (stray.length > 0) throw new Error(`${name}: must not be in the tarball: ${stray.join(', ')}`)
+  const holds = (path) => paths.some((packedPath) => `${packedPath}/`.startsWith(`${path}/`))
+  const lost = paths.flatMap((path) => relativeImports(dir, path)).filter((path) => !holds(path))
+  if (lost.length > 0) throw new Error(`${name}: imported, and not in the tarball: ${lost.join(', ')}`)
   await run('npx', ['publint', tarball, '--strict'], { cwd: root })
   await run('npx', ['attw', tarball, '--profile', 'esm-only'], { cwd: root })
   return `${name}: ${packed.files.length} files, ${(packed.size / 1024).toFixed(0)} KiB packed`
+}
+
+/** What a packed file imports by a relative path, as paths in the tarball. */
+function relativeImports(dir, path) {
+  if (!/\.(js|d\.ts)$/.test(path) || path.includes('/web/')) return []
+  const text = readFileSync(join(dir, path), 'utf8')
+  const specifiers = text.matchAll(/(?:\bfrom|\bimport\(?|new URL\()\s*['"](\.{1,2}\/[^'"]+)['"]/g)
+  return [...specifiers].map(([, specifier]) =>
+    posix.join(
+      posix.dirname(path),
+      path.endsWith('.d.ts') ? specifier.replace(/\.[jt]s$/, '.d.ts') : specifier,
+    ),
+  )
 }
 
 const queue = publishedPackages()

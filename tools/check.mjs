@@ -1,28 +1,52 @@
-// `npm run check`: every static check and the unit tests, each with its time; all run, then the exit code tells.
-import { spawnSync } from 'node:child_process'
+// `npm run check`: every static check and the unit tests, each with its time. All run, two at a time where one does not
+// need the other; a step's output is shown when it fails, and the exit code tells.
+import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const steps = [
-  ['format', 'npm', ['run', '--silent', 'check:format']],
-  ['build', 'npm', ['run', '--silent', 'build']],
-  ['lint', 'npm', ['run', '--silent', 'check:lint']],
-  ['layers', 'npm', ['run', '--silent', 'check:layers']],
-  ['knip', 'npm', ['run', '--silent', 'check:knip']],
-  ['unit tests', 'npm', ['run', '--silent', 'test:unit']],
-  ['api', 'npm', ['run', '--silent', 'check:api']],
-  ['pack', 'npm', ['run', '--silent', 'check:pack']],
-]
-
+const startMs = Date.now()
 const failures = []
-for (const [name, command, args] of steps) {
-  const startMs = Date.now()
-  console.log(`\n== ${name}`)
-  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit' })
-  console.log(
-    `== ${name}: ${status === 0 ? 'ok' : 'FAILED'} in ${((Date.now() - startMs) / 1000).toFixed(1)} s`,
-  )
-  if (status !== 0) failures.push(name)
+
+function secondsSince(ms) {
+  return `${((Date.now() - ms) / 1000).toFixed(1)} s`
 }
-console.log(failures.length === 0 ? '\nall checks passed' : `\nfailed: ${failures.join(', ')}`)
-process.exit(failures.length === 0 ? 0 : 1)
+
+/** Runs an npm script. Resolves when it has ended, well or not. */
+function step(script) {
+  const stepStartMs = Date.now()
+  return new Promise((resolve) => {
+    const output = []
+    const child = spawn('npm', ['run', '--silent', script], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => output.push(chunk))
+    child.on('error', (error) => output.push(Buffer.from(String(error))))
+    child.on('close', (code) => {
+      if (code !== 0) {
+        failures.push(script)
+        process.stdout.write(Buffer.concat(output))
+      }
+      console.log(`${code === 0 ? 'ok    ' : 'FAILED'} ${script} ${secondsSince(stepStartMs)}`)
+      resolve()
+    })
+  })
+}
+
+async function oneByOne(...scripts) {
+  for (const script of scripts) await step(script)
+}
+
+await oneByOne('build')
+await Promise.all([
+  step('test:unit'),
+  oneByOne(
+    'check:format',
+    'check:layers',
+    'check:knip',
+    'check:lint',
+    'check:api',
+    'check:pack',
+    'test:repository',
+  ),
+])
+const outcome = failures.length === 0 ? 'all checks passed' : `failed: ${failures.join(', ')}`
+console.log(`\n${outcome} in ${secondsSince(startMs)}`)
+process.exitCode = failures.length === 0 ? 0 : 1
