@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
 import http from 'node:http'
 import net from 'node:net'
-import { type TestContext, test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { context, createContextKey, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { type HttpInstrumentation, type HttpOptions, instrumentHttp } from '../index.ts'
+import { contractOf } from './contract.test.kit.ts'
 import { portOf, request, serve, throwing } from './net.test.kit.ts'
 import type { EndedSpan, TestProvider } from './provider.test.kit.ts'
 
@@ -87,17 +88,6 @@ export function clientContract(provider: TestProvider): void {
   for (const transport of [nodeHttp, globalFetch]) transportContract(provider, transport)
   nodeContract(provider)
   fetchContract(provider)
-}
-
-type Contract = (title: string, run: (t: TestContext) => Promise<void>) => void
-
-function contractOf({ collector, name }: TestProvider, subject: string): Contract {
-  return (title, run) => {
-    test(`${name}, ${subject}: ${title}`, async (t) => {
-      await run(t)
-      assert.deepEqual(collector.untaken, [], 'a span too many')
-    })
-  }
 }
 
 function transportContract(provider: TestProvider, transport: Transport): void {

@@ -3,10 +3,11 @@ import { once } from 'node:events'
 import http from 'node:http'
 import https from 'node:https'
 import type { Socket } from 'node:net'
-import { type TestContext, test } from 'node:test'
+import type { TestContext } from 'node:test'
 import type { TLSSocket } from 'node:tls'
 import { context, propagation, SpanStatusCode, trace } from '@opentelemetry/api'
 import { type HttpOptions, instrumentHttp } from '../index.ts'
+import { contractOf } from './contract.test.kit.ts'
 import { connect, listen, readToClose, readUntil, request, serve } from './net.test.kit.ts'
 import type { TestProvider } from './provider.test.kit.ts'
 
@@ -26,17 +27,6 @@ function instrument(t: TestContext, options: HttpOptions = {}): void {
 export function edgeContract(provider: TestProvider): void {
   protocolContract(provider)
   headerContract(provider)
-}
-
-type Contract = (title: string, run: (t: TestContext) => Promise<void>) => void
-
-function contractOf({ collector, name }: TestProvider): Contract {
-  return (title, run) => {
-    test(`${name}: ${title}`, async (t) => {
-      await run(t)
-      assert.deepEqual(collector.untaken, [], 'a span too many')
-    })
-  }
 }
 
 function protocolContract(provider: TestProvider): void {

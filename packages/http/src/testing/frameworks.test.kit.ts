@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import http from 'node:http'
 import http2 from 'node:http2'
-import { type TestContext, test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import express, { type RequestHandler } from 'express'
 import fastify, { type FastifyInstance } from 'fastify'
 import { fastifyTracing, type HttpOptions, httpMiddleware, instrumentHttp, setHttpRoute } from '../index.ts'
+import { contractOf } from './contract.test.kit.ts'
 import { listen, portOf, request, serve, throwing } from './net.test.kit.ts'
 import type { TestProvider } from './provider.test.kit.ts'
 
@@ -33,17 +34,6 @@ export function frameworkContract(provider: TestProvider): void {
   middlewareContract(provider)
   for (const mode of ['alone', 'with instrumentHttp'] as const) fastifyContract(provider, mode)
   expressContract(provider)
-}
-
-type Contract = (title: string, run: (t: TestContext) => Promise<void>) => void
-
-function contractOf({ collector, name }: TestProvider, subject: string): Contract {
-  return (title, run) => {
-    test(`${name}, ${subject}: ${title}`, async (t) => {
-      await run(t)
-      assert.deepEqual(collector.untaken, [], 'a span too many')
-    })
-  }
 }
 
 function middlewareContract(provider: TestProvider): void {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import http from 'node:http'
-import { type TestContext, test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { type HttpInstrumentation, type HttpOptions, instrumentHttp, setHttpRoute } from '../index.ts'
+import { contractOf } from './contract.test.kit.ts'
 import { connect, listen, readUntil, request, serve, throwing } from './net.test.kit.ts'
 import { registerPropagator, type TestProvider } from './provider.test.kit.ts'
 
@@ -21,13 +22,9 @@ function activeTraceId(): string | undefined {
 }
 
 /** Server spans over any provider: what every user may rely on. */
-export function serverContract({ name, collector, sampler }: TestProvider): void {
-  const contract = (title: string, run: (t: TestContext) => Promise<void>): void => {
-    test(`${name}: ${title}`, async (t) => {
-      await run(t)
-      assert.deepEqual(collector.untaken, [], 'a span too many')
-    })
-  }
+export function serverContract(provider: TestProvider): void {
+  const { collector, sampler } = provider
+  const contract = contractOf(provider)
 
   contract('a request becomes a server span with the stable attributes', async (t) => {
     instrument(t)

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import http from 'node:http'
-import { type TestContext, test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { context, SpanStatusCode, trace } from '@opentelemetry/api'
 import { instrumentHttp, tracedAgent, tracedFetch } from '../index.ts'
+import { contractOf } from './contract.test.kit.ts'
 import { request, serve } from './net.test.kit.ts'
 import type { TestProvider } from './provider.test.kit.ts'
 
@@ -21,13 +22,9 @@ async function echo(t: TestContext): Promise<string> {
 }
 
 /** tracedFetch and tracedAgent over any provider. */
-export function wrapperContract({ collector, name }: TestProvider): void {
-  const contract = (title: string, run: (t: TestContext) => Promise<void>): void => {
-    test(`${name}: ${title}`, async (t) => {
-      await run(t)
-      assert.deepEqual(collector.untaken, [], 'a span too many')
-    })
-  }
+export function wrapperContract(provider: TestProvider): void {
+  const { collector } = provider
+  const contract = contractOf(provider)
 
   contract('tracedFetch: a span per call, the header in a copy, the body ends it', async (t) => {
     const url = await echo(t)
