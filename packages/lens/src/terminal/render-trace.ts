@@ -1,5 +1,6 @@
+import { formatDuration } from '../query/format-duration.ts'
 import type { SpanView, TraceView } from '../query/trace-view.ts'
-import { fit, formatDuration, plainText, widthOf } from './text.ts'
+import { fit, plainText, widthOf } from './text.ts'
 
 /** How the terminal draws. */
 export interface RenderOptions {

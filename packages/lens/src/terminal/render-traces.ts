@@ -1,6 +1,7 @@
+import { formatDuration } from '../query/format-duration.ts'
 import type { TraceListEntry } from '../query/query-engine.ts'
 import type { RenderOptions } from './render-trace.ts'
-import { fit, formatDuration, plainText } from './text.ts'
+import { fit, plainText } from './text.ts'
 
 /** The list of traces, one line each with the whole trace id, since that is what people copy. */
 export function renderTraces(traces: readonly TraceListEntry[], { width, color }: RenderOptions): string {

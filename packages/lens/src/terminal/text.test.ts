@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { fit, formatDuration, plainText, widthOf } from './text.ts'
+import { formatDuration } from '../query/format-duration.ts'
+import { fit, plainText, widthOf } from './text.ts'
 
 describe('plainText', () => {
   it('lets no control, invisible or direction-changing character through', () => {

@@ -1,6 +1,6 @@
+import { formatDuration } from '../../src/query/format-duration.ts'
 import { fetchSpanDetails, type SpanDetails, type SpanView, type TraceView } from './api.ts'
 import { h, pageLink } from './dom.ts'
-import { formatDuration } from './format.ts'
 
 export interface DetailsPanel {
   readonly element: HTMLElement

@@ -1,6 +1,7 @@
+import { formatDuration } from '../../src/query/format-duration.ts'
 import { fetchServices, fetchTraces, type ListFilter, type TraceListEntry } from './api.ts'
 import { h, pageLink } from './dom.ts'
-import { counted, formatAge, formatDuration, formatTime, serviceColors } from './format.ts'
+import { counted, formatAge, formatTime, serviceColors } from './format.ts'
 import { brand, nothingToStop, type Page, repeat } from './page.ts'
 
 const refreshMs = 2_000

@@ -1,6 +1,6 @@
+import { formatDuration } from '../../src/query/format-duration.ts'
 import type { SpanView } from './api.ts'
 import { h } from './dom.ts'
-import { formatDuration } from './format.ts'
 
 /** As in trace.css. */
 export const rowHeightPx = 30

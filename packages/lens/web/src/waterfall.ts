@@ -1,7 +1,7 @@
+import { formatDuration } from '../../src/query/format-duration.ts'
 import type { SpanView, TraceView } from './api.ts'
 import { h } from './dom.ts'
 import { visibleRows } from './folding.ts'
-import { formatDuration } from './format.ts'
 import { drawRow, rowHeightPx } from './row.ts'
 
 export interface WaterfallOptions {
