@@ -109,7 +109,7 @@ describe('tracing of a job', () => {
     const failed = await inRequest(() => world.jobs.run(missing, '_any'))
     const job = await spanOf(failed.traceId, 'job.process')
     assert.equal(job.status.code, SpanStatusCode.ERROR)
-    assert.match(job.status.message ?? '', /ENOENT/)
+    assert.match(job.status.message ?? '', /command not found/)
     assert.deepEqual(
       job.events.map(({ name }) => name),
       ['exception'],

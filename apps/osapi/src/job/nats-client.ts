@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { context } from '@opentelemetry/api'
 import type { Logger } from 'pino'
 import type { AgentInfo } from './agent-info.ts'
+import { answerTimeoutMs } from './answer-timeout.ts'
 import type { Bus } from './bus.ts'
 import { type AgentRegistry, type JobClient, JobError } from './client.ts'
 import { rfc3339 } from './clock.ts'
@@ -21,7 +22,7 @@ export interface JobClientParts {
   readonly agents: AgentRegistry
   readonly responses: ResponseWatch
   readonly logger: Logger
-  /** How long a request waits for its answers. */
+  /** How long a request waits for its answers, unless its operation says that it may take longer. */
   readonly timeoutMs: number
 }
 
@@ -108,9 +109,10 @@ class Publisher {
   }
 
   async wait(operation: Operation, target: string): Promise<JobOutcome> {
-    const { logger, timeoutMs } = this.#parts
+    const { logger } = this.#parts
+    const timeoutMs = answerTimeoutMs(operation, this.#parts.timeoutMs)
     const job = await this.prepare(operation, target)
-    const answers = this.#collectFor(job.id, () => true)
+    const answers = this.#collectFor({ id: job.id, timeoutMs }, () => true)
     logger.info({ job_id: job.id, subject: job.subject, type: operation.type }, 'publishing job request')
     try {
       await this.send(job, answers.signal)
@@ -142,7 +144,8 @@ class Publisher {
     const job = await this.prepare(operation, target)
     const missing = (received: ReadonlyMap<string, JobResponse>) =>
       expected?.filter((agent) => ![...received.keys()].some((host) => isHost(agent, host))) ?? []
-    const answers = this.#collectFor(job.id, (received, host) => {
+    const timeoutMs = answerTimeoutMs(operation, this.#parts.timeoutMs)
+    const answers = this.#collectFor({ id: job.id, timeoutMs }, (received, host) => {
       const { hostname = host, status } = received.get(host) ?? {}
       logger.info({ job_id: job.id, hostname, status }, 'received broadcast response')
       return expected !== undefined && missing(received).length === 0
@@ -160,11 +163,15 @@ class Publisher {
       throw new JobError('no_agents', reason, { jobId: job.id })
     }
     const silent = missing(answers.received).map((agent) => silentResponse(job.id, agent))
-    return { job_id: job.id, responses: [...answers.received.values(), ...silent] }
+    const responses = [...answers.received.values(), ...silent]
+    return { job_id: job.id, responses: responses.sort(byHostname) }
   }
 
   /** `done` resolves when `isComplete` says so or the time is up, at which `signal` is aborted. */
-  #collectFor(id: string, isComplete: (received: ReadonlyMap<string, JobResponse>, host: string) => boolean) {
+  #collectFor(
+    { id, timeoutMs }: { readonly id: string; readonly timeoutMs: number },
+    isComplete: (received: ReadonlyMap<string, JobResponse>, host: string) => boolean,
+  ) {
     const received = new Map<string, JobResponse>()
     const limit = new AbortController()
     const finished = new AbortController()
@@ -172,7 +179,7 @@ class Publisher {
     const timer = setTimeout(() => {
       limit.abort()
       finished.abort()
-    }, this.#parts.timeoutMs)
+    }, timeoutMs)
     // Responses come out of the watch's context; what is said of them belongs to the request's.
     const take = context.bind(context.active(), (host: string, response: JobResponse) => {
       received.set(host, response)
@@ -214,6 +221,11 @@ async function hostOf(agents: AgentRegistry, target: string, logger: Logger): Pr
 
 function isHost(agent: AgentInfo, host: string): boolean {
   return sanitise(agent.machine_id) === host || sanitise(agent.hostname) === host
+}
+
+/** Answers come in any order; people compare two calls line by line. */
+function byHostname(one: JobResponse, other: JobResponse): number {
+  return one.hostname < other.hostname ? -1 : Number(one.hostname > other.hostname)
 }
 
 function silentResponse(id: string, agent: AgentInfo): JobResponse {

@@ -81,8 +81,15 @@ describe('commands', () => {
   })
 
   it('fail when they cannot start', async () => {
-    await assert.rejects(run('command', 'exec.execute', { command: '/no/such' }), /ENOENT/)
-    await assert.rejects(run('command', 'exec.execute', { command: 'ls', cwd: '/no/such' }), /ENOENT/)
+    await assert.rejects(run('command', 'exec.execute', { command: '/no/such' }), {
+      message: 'command not found: /no/such',
+    })
+    await assert.rejects(run('command', 'exec.execute', { command: 'ls', cwd: '/no/such' }), {
+      message: 'cwd is no directory: /no/such',
+    })
+    await assert.rejects(run('command', 'exec.execute', { command: '/etc' }), {
+      message: 'permission denied: /etc',
+    })
     await assert.rejects(run('command', 'exec.execute', {}), /missing field: command/)
     await assert.rejects(run('command', 'exec.execute', { command: 'ls', args: 'x' }), /not a list of texts/)
     const system = hostSystem()

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { statSync } from 'node:fs'
 import { constants } from 'node:os'
 
 export interface CommandRequest {
@@ -57,7 +58,7 @@ export function runCommand(request: CommandRequest): Promise<CommandOutcome> {
     })
     child.once('error', (error) => {
       clearTimeout(timer)
-      if (child.pid === undefined) reject(error)
+      if (child.pid === undefined) reject(startError(error, request))
     })
     child.once('close', (code, signal) => {
       clearTimeout(timer)
@@ -76,6 +77,19 @@ export function runCommand(request: CommandRequest): Promise<CommandOutcome> {
       })
     })
   })
+}
+
+/** Node names the command also when it is the directory that is not there. The code stays. */
+function startError(error: NodeJS.ErrnoException, { command, cwd }: CommandRequest): Error {
+  const isDirectory = cwd === undefined || statSync(cwd, { throwIfNoEntry: false })?.isDirectory() === true
+  const text = isDirectory ? startProblems[error.code ?? '']?.concat(command) : `cwd is no directory: ${cwd}`
+  if (text === undefined) return error
+  return Object.assign(new Error(text, { cause: error }), { code: error.code })
+}
+
+const startProblems: Readonly<Record<string, string>> = {
+  ENOENT: 'command not found: ',
+  EACCES: 'permission denied: ',
 }
 
 function collect(stream: NodeJS.ReadableStream, limit: number) {
