@@ -88,9 +88,8 @@ test('texts and numbers come out as they went in, however alike they are and wha
 
 test('bytes that are no UTF-8 are never taken for a text that came before', () => {
   // resource { attributes { key: one byte } }: "a", then 0xff, then U+FFFD as its one character would be in a byte.
-  const key = (byte: string): string => `0a070a050a030a01${byte}`
   const keys = ['61', 'ff', 'fd', 'ff', '61'].map((byte) => {
-    const { value } = decodeTraces(hex(key(byte)))
+    const { value } = decodeTraces(hex(`0a070a050a030a01${byte}`))
     return value?.resourceSpans[0]?.resource.attributes[0]?.key
   })
   assert.deepEqual(keys, ['a', '\ufffd', '\ufffd', '\ufffd', 'a'])

@@ -239,7 +239,7 @@ export class WireReader {
 /** 1024 texts of 64 characters: 64 KiB at most, in the second level cache. */
 const recentTextsMax = 1024
 const recentLengthMax = 64
-const recentTexts: (string | undefined)[] = new Array(recentTextsMax).fill(undefined)
+const recentTexts: (string | undefined)[] = Array.from({ length: recentTextsMax })
 
 /** Whether the bytes are exactly this text. Never true for a text beyond ASCII: it has a character that no byte equals. */
 function isAscii(bytes: Uint8Array, at: number, text: string, size: number): boolean {
