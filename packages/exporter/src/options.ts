@@ -11,6 +11,7 @@ export interface OtlpExporterOptions {
    * it is. For grpc: `host:port` or `http://host:port` (plaintext), or `https://host:port`.
    */
   readonly endpoint: string
+  /** OTLP over gRPC, or protobuf over HTTP. */
   readonly protocol: 'grpc' | 'http/protobuf'
   /** Attributes of the resource that all spans belong to. */
   readonly resource: Readonly<Record<string, AttributeValue | undefined>>

@@ -52,6 +52,7 @@ export interface InitTracerOptions {
   readonly propagators?: readonly PropagatorName[] | undefined
   /** Resource attributes; they win over those that are found out and over OTEL_RESOURCE_ATTRIBUTES. */
   readonly resource?: Attributes | undefined
+  /** The resource's `service.version`. */
   readonly serviceVersion?: string | undefined
   /** OpenTelemetry span processors of others. */
   readonly spanProcessors?: readonly SpanProcessor[] | undefined
@@ -72,6 +73,7 @@ export interface InitTracerOptions {
 
 /** What initTracer set up. Nothing in it ever throws or rejects. */
 export interface Tracing {
+  /** False when tracing was switched off; everything here is a no-op then. */
   readonly enabled: boolean
   /** The provider that OpenTelemetry's global API uses too; a no-op one when tracing is off. */
   readonly provider: ApiTracerProvider

@@ -15,7 +15,6 @@ export {
   parentBasedSampler,
   traceIdRatioSampler,
 } from './samplers.ts'
-export type { Span } from './span.ts'
 export type { SpanLimits } from './span-limits.ts'
 export type {
   ExportResult,
@@ -36,7 +35,6 @@ export { w3cTraceContextPropagator } from './w3c-trace-context-propagator.ts'
 export { type Clock, SystemClock } from './clock.ts'
 export { ContextHolder, contextWithSpan, rootContext } from './context.ts'
 export { AsyncContextManager, enterContext } from './context-manager.ts'
-export type { NonRecordingSpan } from './non-recording-span.ts'
 export type {
   AttributeBlock,
   AttributeValue,

@@ -2,6 +2,7 @@ import type { Attributes, Context, Link, SpanKind, TraceState } from '@opentelem
 
 /** OpenTelemetry's decisions. */
 export const SamplingDecision = { NOT_RECORD: 0, RECORD: 1, RECORD_AND_SAMPLED: 2 } as const
+/** One of OpenTelemetry's decisions. */
 export type SamplingDecision = (typeof SamplingDecision)[keyof typeof SamplingDecision]
 
 /** What a sampler answers. */
