@@ -215,6 +215,9 @@ describe('the API with a worker', () => {
     assert.deepEqual(large.json(), { error: 'request body too large: at most 1048576 bytes' })
     const nothing = await expect<types.ErrorBody>(404, 'GET', '/api/nothing?x=1')
     assert.equal(nothing.error, 'not found: GET /api/nothing')
+    const undecodable = await call('GET', '/api/node/%E0%A4%A/hostname')
+    assert.equal(undecodable.statusCode, 400)
+    assert.deepEqual(Object.keys(undecodable.json()), ['error'])
   })
 
   it('shows, drains and undrains agents', async () => {

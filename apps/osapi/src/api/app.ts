@@ -5,7 +5,7 @@ import type { ApiParts } from '../process/component.ts'
 import { excludedPaths } from '../telemetry.ts'
 import { requirePermissions } from './auth.ts'
 import type { ApiContext, Routes } from './context.ts'
-import { handleErrors } from './errors.ts'
+import { answerUnroutable, handleErrors } from './errors.ts'
 import { createHealthReporter } from './health.ts'
 import { allowOrigins, auditRequests, checkTargets, observeRequests, requestIdOf } from './hooks.ts'
 import { countJobs, createApiMetrics } from './metrics.ts'
@@ -49,6 +49,7 @@ export async function buildApp(parts: ApiParts, options: AppOptions = {}): Promi
     bodyLimit: bodyBytesMax,
     genReqId: (request) => requestIdOf(request.headers['x-request-id']),
     routerOptions: { ignoreTrailingSlash: true },
+    frameworkErrors: (error, _request, reply) => answerUnroutable(error, reply),
   })
   const context = contextOf(parts, options)
   const { logger, metrics, audit } = context

@@ -28,6 +28,11 @@ export function handleErrors(app: FastifyInstance, logger: Logger): void {
   })
 }
 
+/** For what fails before there is a route, such as a path that cannot be decoded; no error handler sees it. */
+export function answerUnroutable(error: FastifyError, reply: FastifyReply): void {
+  void reply.code(error.statusCode ?? 400).send({ error: error.message })
+}
+
 async function sendError(
   error: unknown,
   { request, reply, logger }: { request: FastifyRequest; reply: FastifyReply; logger: Logger },

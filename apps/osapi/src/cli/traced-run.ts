@@ -118,7 +118,10 @@ async function inRootSpan(
         if (interrupt.exitCode === undefined) logFailure(logger, error)
         failSpan(span, error instanceof Error ? error : new Error(String(error)))
       }
-      if (config.debug && traceId !== undefined) streams.err(`Trace ID: ${traceId}\n`)
+      if (config.debug && traceId !== undefined) {
+        if (parts.isJson) logger.debug('trace')
+        else streams.err(`Trace ID: ${traceId}\n`)
+      }
       span.setAttribute('process.exit.code', code)
       span.end()
       return code

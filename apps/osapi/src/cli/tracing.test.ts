@@ -179,6 +179,19 @@ describe('the trace of a command', () => {
     assert.match(server.seen.at(-1)?.headers['traceparent'] as string, new RegExp(`^00-${traceId}-`, 'u'))
   })
 
+  it('is told as a log line with --json, so that stderr stays JSON lines', async () => {
+    await collector.close()
+    const args = ['-f', config, 'client', 'node', 'hostname', '-T', 'web-01', '-d', '-j']
+    const { stderr } = await runOsapi(args)
+    const lines = stderr
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    assert.equal(lines.at(-1)?.['msg'], 'trace')
+    assert.match(String(lines.at(-1)?.['trace_id']), /^[0-9a-f]{32}$/u)
+    assert.equal(lines.at(-1)?.['trace_id'], lines[0]?.['trace_id'])
+  })
+
   it('does not exist when tracing is off', async () => {
     await collector.close()
     const finished = await runOsapi(['-f', config, 'client', 'node', 'os'])

@@ -3,9 +3,9 @@ import { describe, it } from 'node:test'
 import { World } from '../testing/world.ts'
 import { answerTimeoutMs } from './answer-timeout.ts'
 
-describe('how long a request waits for its answer', () => {
-  const wait = (type: string, data: unknown) => answerTimeoutMs({ type, data }, 30_000)
+const wait = (type: string, data: unknown) => answerTimeoutMs({ type, data }, 30_000)
 
+describe('how long a request waits for its answer', () => {
   it('is job_timeout, or what the command may take and a margin', () => {
     assert.equal(wait('node.hostname.get', {}), 30_000)
     assert.equal(wait('node.hostname.get', { timeout: 300 }), 30_000)

@@ -164,7 +164,7 @@ class Publisher {
     }
     const silent = missing(answers.received).map((agent) => silentResponse(job.id, agent))
     const responses = [...answers.received.values(), ...silent]
-    return { job_id: job.id, responses: responses.sort(byHostname) }
+    return { job_id: job.id, responses: responses.toSorted(byHostname) }
   }
 
   /** `done` resolves when `isComplete` says so or the time is up, at which `signal` is aborted. */
