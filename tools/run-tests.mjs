@@ -2,6 +2,7 @@
 // Usage: node tools/run-tests.mjs [unit|repository|conformance|process|e2e|all] [path filter]
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ensureChromium } from './ensure-chromium.mjs'
@@ -10,7 +11,7 @@ import './join-packages.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const suites = {
-  unit: { dirs: ['packages', 'apps'], concurrency: 2, timeoutMs: 120_000 },
+  unit: { dirs: ['packages', 'apps'], concurrency: Math.max(2, availableParallelism()), timeoutMs: 120_000 },
   repository: { dirs: ['tests/dist/repository'], concurrency: 2, timeoutMs: 120_000 },
   conformance: { dirs: ['tests/dist/conformance'], concurrency: 2, timeoutMs: 120_000 },
   process: { dirs: ['tests/dist/process'], concurrency: 2, timeoutMs: 180_000 },
