@@ -12,3 +12,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 const { main } = await import('./cli/main.ts')
 process.exitCode = await main(process.argv.slice(2))
+
+// Everything is stopped and flushed by now. A command that a worker left running, or a request whose client has gone,
+// must not hold the process.
+const lingerMs = 100
+setTimeout(() => process.exit(), lingerMs).unref()

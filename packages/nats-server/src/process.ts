@@ -53,13 +53,12 @@ export async function startProcess(options: ProcessOptions): Promise<ServerProce
   } catch (error) {
     await endOf(child, exited)('SIGKILL', options.readyTimeoutMs)
     const reason = error instanceof Error ? error.message : String(error)
-    throw new NatsServerError(
-      'start_failed',
-      [`nats-server did not start: ${reason}`, ...logTail].join('\n'),
-      {
-        cause: error,
-      },
-    )
+    // Its last words say why, where it has any; else whatever it logged must do.
+    const lastWords = logTail.findLast((line) => line.includes('[FTL]'))?.replace(/^.*\[FTL\] /u, '')
+    const said = lastWords === undefined ? [reason, ...logTail] : [lastWords]
+    throw new NatsServerError('start_failed', `nats-server did not start: ${said.join('\n')}`, {
+      cause: error,
+    })
   }
 }
 

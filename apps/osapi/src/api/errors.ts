@@ -1,3 +1,4 @@
+import { errors as natsErrors } from '@nats-io/nats-core'
 import type {
   FastifyError,
   FastifyInstance,
@@ -43,12 +44,24 @@ async function sendError(
   if (known.validation) return reply.code(400).send({ error: validationText(known as FastifyError) })
   const status = known.statusCode ?? 500
   if (status < 500) return reply.code(status).send({ error: refusalText(known, request) })
+  if (unreachable.some((kind) => error instanceof kind)) {
+    logger.warn({ method: request.method, path: request.url, error }, 'nats does not answer')
+    return reply.code(503).send({ error: `nats does not answer: ${known.message}` })
+  }
   logger.error(
     { method: request.method, path: request.url, error, stack: known.stack },
     'request failed unexpectedly',
   )
   return reply.code(500).send({ error: 'internal server error' })
 }
+
+const unreachable = [
+  natsErrors.TimeoutError,
+  natsErrors.NoRespondersError,
+  natsErrors.ConnectionError,
+  natsErrors.ClosedConnectionError,
+  natsErrors.DrainingConnectionError,
+]
 
 function sendJobError(error: JobError, reply: FastifyReply): FastifyReply {
   return reply.code(error.status).send({

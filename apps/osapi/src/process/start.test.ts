@@ -76,4 +76,43 @@ describe('osapi start', () => {
       assert.deepEqual(order.slice(5), ['nats server stopped gracefully'])
     })
   }
+
+  // With the bug the process stays for the minute that the request may take; the limit of the test ends that.
+  it('an API server ends although a request whose client has gone still waits', {
+    timeout: 30_000,
+  }, async () => {
+    const nats = startOsapi(['nats', 'server', 'start', '-f', config])
+    const [, natsPort = ''] = await logged(nats, /url=nats:\/\/127\.0\.0\.1:(\d+)/u)
+    const env = { OSAPI_CONTROLLER_NATS_PORT: natsPort, OSAPI_CONTROLLER_API_JOB_TIMEOUT: '60s' }
+    const api = startOsapi(['api', 'server', 'start', '-f', config], env)
+    const [, port] = await logged(api, /api server listening port=(\d+)/u)
+    const token = await runOsapi(['token', 'generate', '-r', 'admin', '-u', 'test', '-j', '-f', config])
+    const client = startOsapi(['client', 'node', 'load', '-f', config], {
+      OSAPI_CONTROLLER_CLIENT_URL: `http://127.0.0.1:${port}`,
+      OSAPI_CONTROLLER_CLIENT_SECURITY_BEARER_TOKEN: (JSON.parse(token.stdout) as { token: string }).token,
+    })
+    await logged(api, /publishing job request/u)
+    client.process.kill('SIGINT')
+    assert.equal((await client.finished).code, 130)
+    api.process.kill('SIGTERM')
+    assert.equal((await api.finished).code, 0)
+    nats.process.kill('SIGTERM')
+    assert.equal((await nats.finished).code, 0)
+  })
+
+  it('says in a line that its port is taken, and exits with 1', async () => {
+    const nats = startOsapi(['nats', 'server', 'start', '-f', config])
+    const [, natsPort = ''] = await logged(nats, /url=nats:\/\/127\.0\.0\.1:(\d+)/u)
+    const second = await runOsapi(['nats', 'server', 'start', '-f', config], {
+      OSAPI_NATS_SERVER_PORT: natsPort,
+      OSAPI_NATS_SERVER_STORE_DIR: workspace.path('second'),
+    })
+    assert.equal(second.code, 1)
+    assert.match(
+      second.stderr,
+      /FTL failed to start nats server error="nats-server did not start: [^\n]*address already in use/u,
+    )
+    nats.process.kill('SIGTERM')
+    await nats.finished
+  })
 })

@@ -16,6 +16,13 @@ const needs: Readonly<Record<ProcessCommand, readonly string[]>> = {
   worker: [],
 }
 
+const titles: Readonly<Record<ProcessCommand, string>> = {
+  all: 'osapi',
+  nats: 'nats server',
+  api: 'api server',
+  worker: 'node agent',
+}
+
 /** Runs a long-lived part of OSAPI until it is told to stop. */
 export async function startProcess(
   name: ProcessCommand,
@@ -41,7 +48,7 @@ export async function startProcess(
     return await runProcess(name, { config, logger, version, json })
   } catch (error) {
     if (error instanceof ConfigError) early.fatal(oneLine(error.message))
-    else early.fatal({ error }, `failed to start ${name}`)
+    else early.fatal({ error }, `failed to start ${titles[name]}`)
     return 1
   }
 }
