@@ -1,87 +1,37 @@
 import type { DuckDBConnection, DuckDBListValue, DuckDBValue } from '@duckdb/node-api'
 import { limits } from '../limits.ts'
-import type { LogRecord, Source, Span, SpanKind, StatusCode } from '../model.ts'
+import type { LogRecord, Source, Span } from '../model.ts'
 import type { ServiceSummary, StoredTrace, TraceFilter, TraceQuery, TraceSummary } from '../store.ts'
-import { attributesFromJson, eventsFromJson, linksFromJson } from './rows.ts'
+import { attributesFromJson } from './rows.ts'
+import { readSpanColumns, spansOf, unknownSource } from './span-reader.ts'
 
 // The casts in this file state the column types of the SELECT beside them, which the driver does not know.
-
-const spanFields =
-  'span_id, parent_span_id, trace_state, name, start_ns, end_ns, kind, status_code, status_message, events, links, dropped_count, source_id'
 
 export async function readTrace(
   connection: DuckDBConnection,
   traceId: string,
-  query: TraceQuery,
+  { spansMax, attributes }: TraceQuery,
 ): Promise<StoredTrace | undefined> {
-  // The first arrival of a span is the one that counts. LIMIT is one more than asked for, to see that there are more.
-  const reader = await connection.runAndReadAll(
-    `SELECT ${spanFields}${query.attributes ? ', attributes' : ''} FROM spans WHERE trace_id = $traceId
-     QUALIFY row_number() OVER (PARTITION BY span_id ORDER BY rowid) = 1
-     ORDER BY start_ns, span_id LIMIT ${Math.trunc(query.spansMax) + 1}`,
-    { traceId },
-  )
-  const columns = reader.getColumns()
-  const rowCount = columns[0]?.length ?? 0
-  if (rowCount === 0) return undefined
+  const where = 'trace_id = $traceId'
+  // One more than asked for, to see that there are more.
+  const limit = Math.trunc(spansMax) + 1
+  const columns = await readSpanColumns(connection, { where, values: { traceId }, limit, attributes })
   const sources = await readSources(connection, traceId)
-  const spans: Span[] = []
-  for (let row = 0; row < Math.min(rowCount, query.spansMax); row++)
-    spans.push(toSpan({ traceId, sources, columns, row }))
-  return { spans, logs: await readLogs(connection, traceId, sources), truncated: rowCount > query.spansMax }
+  const spans = spansOf(columns, sources)
+  if (spans.length === 0) return undefined
+  const logs = await readLogs(connection, traceId, sources)
+  return { spans: spans.slice(0, spansMax), logs, truncated: spans.length > spansMax }
 }
 
 export async function readSpan(
   connection: DuckDBConnection,
-  ids: { readonly traceId: string; readonly spanId: string },
+  { traceId, spanId }: { readonly traceId: string; readonly spanId: string },
 ): Promise<Span | undefined> {
-  const reader = await connection.runAndReadAll(
-    `SELECT ${spanFields}, attributes FROM spans WHERE trace_id = $traceId AND span_id = $spanId ORDER BY rowid LIMIT 1`,
-    { ...ids },
-  )
-  const columns = reader.getColumns()
-  if (columns[0]?.length !== 1) return undefined
-  const sources = await readSources(connection, ids.traceId)
-  return toSpan({ traceId: ids.traceId, sources, columns, row: 0 })
-}
-
-type Draft<T> = { -readonly [K in keyof T]: T[K] }
-
-/** Reads `spanFields` by their order, straight from the columns: a large trace is read without an array per row. */
-function toSpan(from: {
-  readonly traceId: string
-  readonly sources: ReadonlyMap<number, Source>
-  readonly columns: readonly (readonly DuckDBValue[])[]
-  readonly row: number
-}): Span {
-  const { columns, row } = from
-  const attributes = columns[13]?.[row] as string | null | undefined
-  const span: Draft<Span> = {
-    traceId: from.traceId,
-    spanId: columns[0]?.[row] as string,
-    parentSpanId: (columns[1]?.[row] as string | null) ?? '',
-    traceState: (columns[2]?.[row] as string | null) ?? '',
-    name: columns[3]?.[row] as string,
-    startTimeUnixNano: columns[4]?.[row] as bigint,
-    endTimeUnixNano: columns[5]?.[row] as bigint,
-    kind: columns[6]?.[row] as SpanKind,
-    statusCode: columns[7]?.[row] as StatusCode,
-    statusMessage: (columns[8]?.[row] as string | null) ?? '',
-    events: eventsFromJson(columns[9]?.[row] as string | null),
-    links: linksFromJson(columns[10]?.[row] as string | null),
-    droppedCount: columns[11]?.[row] as number,
-    source: from.sources.get(columns[12]?.[row] as number) ?? unknownSource,
-  }
-  if (attributes !== undefined) span.attributes = attributesFromJson(attributes)
+  const where = 'trace_id = $traceId AND span_id = $spanId'
+  const values = { traceId, spanId }
+  const columns = await readSpanColumns(connection, { where, values, limit: 1, attributes: true })
+  const [span] = spansOf(columns, await readSources(connection, traceId))
   return span
-}
-
-const unknownSource: Source = {
-  service: 'unknown_service',
-  resource: {},
-  scopeName: '',
-  scopeVersion: '',
-  scopeAttributes: {},
 }
 
 async function readSources(
