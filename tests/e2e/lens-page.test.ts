@@ -18,9 +18,14 @@ const hex = (value: number, digits: number): string => value.toString(16).padSta
 const traceIdOf = (trace: number): string => hex(trace, 32)
 const spanIdOf = (span: number): string => hex(span, 16)
 
-/** Sends spans as an application would: OTLP/HTTP with JSON. Times are relative to now. */
-async function send(lens: Lens, trace: number, spans: readonly SentSpan[]): Promise<void> {
-  const originNano = BigInt(Date.now()) * 1_000_000n
+/** Sends spans as an application would: OTLP/HTTP with JSON. Times are relative to `originMs`, which is now. */
+async function send(
+  lens: Lens,
+  trace: number,
+  spans: readonly SentSpan[],
+  originMs: number = Date.now(),
+): Promise<void> {
+  const originNano = BigInt(originMs) * 1_000_000n
   const nano = (ms: number): string => String(originNano + BigInt(Math.round(ms * 1e6)))
   const resourceSpans = spans.map(
     ({ id, parent, service = 'shop', name = `span ${id}`, kind = 1, startMs, endMs, more }) => ({
@@ -227,6 +232,59 @@ describe('the page of Lens', () => {
     await page.getByText('This trace is not here').waitFor()
     await send(lens, 4, [{ id: 1, name: 'late', startMs: 0, endMs: 1 }])
     await row('late').waitFor()
+  })
+
+  it('keeps folds, selection, scroll position and focus when spans arrive in an open trace', async () => {
+    const many = Array.from(
+      { length: 80 },
+      (_, i): SentSpan => ({ id: i + 10, parent: 2, name: `step ${i}`, startMs: 10 + i, endMs: 11 + i }),
+    )
+    const originMs = Date.now()
+    await send(
+      lens,
+      7,
+      [
+        { id: 1, name: 'root', startMs: 0, endMs: 300 },
+        { id: 2, parent: 1, name: 'steps', startMs: 5, endMs: 290 },
+        ...many,
+        { id: 3, parent: 1, name: 'folded', startMs: 200, endMs: 250 },
+        { id: 4, parent: 3, name: 'hidden', startMs: 201, endMs: 202 },
+      ],
+      originMs,
+    )
+    await page.goto(`${lens.url}/trace/${traceIdOf(7)}#${spanIdOf(3)}`)
+    await row('folded').waitFor()
+    await page.keyboard.press('ArrowLeft')
+    await row('hidden').waitFor({ state: 'detached' })
+    await row('step 60').click()
+    await page.getByRole('heading', { name: 'step 60' }).waitFor()
+    const state = (): Promise<unknown> =>
+      page.evaluate(() => ({
+        // Where the selected row stands in the window.
+        top: Math.round(document.querySelector('.row.selected')?.getBoundingClientRect().top ?? -1),
+        selected: document.querySelector('.row.selected .title')?.textContent,
+        scrolled: (document.querySelector('.scroller')?.scrollTop ?? 0) > 0,
+        focus: document.activeElement?.className,
+        hash: location.hash,
+        details: document.querySelector('.details h2')?.textContent,
+      }))
+    const before = await state()
+    // One span above all that is in view, one below the fold.
+    await send(
+      lens,
+      7,
+      [
+        { id: 100, parent: 2, name: 'late above', startMs: 6, endMs: 7 },
+        { id: 101, parent: 3, name: 'late hidden', startMs: 203, endMs: 204 },
+      ],
+      originMs,
+    )
+    await page.getByText('86 spans').waitFor()
+    assert.deepEqual(await state(), before)
+    assert.equal(await row('hidden').count(), 0)
+    assert.match(await row('folded').innerText(), /\+2/)
+    await page.keyboard.press('Home')
+    await row('late above').waitFor()
   })
 
   it('runs and loads nothing that a span brings along', async () => {

@@ -5,18 +5,30 @@ import { h, pageLink } from './dom.ts'
 export interface DetailsPanel {
   readonly element: HTMLElement
   show(span: SpanView | undefined): void
+  /** The same trace with more spans: what is shown stays, with its place on the page. */
+  update(trace: TraceView): void
 }
 
 type Attributes = SpanDetails['resource']
 
 /** The side panel of one span: what the row has no room for. Attributes are fetched when a span is selected. */
 export function detailsPanel(
-  trace: TraceView,
-  { colors, onClose }: { readonly colors: ReadonlyMap<string, string>; readonly onClose: () => void },
+  initial: TraceView,
+  {
+    colorOf,
+    onClose,
+  }: { readonly colorOf: (service: string) => string | undefined; readonly onClose: () => void },
 ): DetailsPanel {
+  let trace = initial
   const element = h('aside', { class: 'details', attributes: { 'aria-label': 'Span details' } })
   element.hidden = true
   let shown: SpanView | undefined
+  let drawn = ''
+  const facts = h('div', { class: 'details-facts' })
+  const draw = (span: SpanView): void => {
+    drawn = versionOf(span, trace)
+    facts.replaceChildren(...headOf(span, { color: colorOf(span.service), onClose }), ...partsOf(span, trace))
+  }
   return {
     element,
     show(span) {
@@ -24,19 +36,32 @@ export function detailsPanel(
       element.hidden = span === undefined
       if (span === undefined) return
       const more = h('div', {}, [h('p', { class: 'loading' }, ['Loading…'])])
-      element.replaceChildren(
-        ...headOf(span, { color: colors.get(span.service), onClose }),
-        ...partsOf(span, trace),
-        more,
-      )
+      draw(span)
+      element.replaceChildren(facts, more)
+      element.scrollTop = 0
       fetchSpanDetails(trace.traceId, span.spanId).then(
         (details) => {
-          if (shown === span) more.replaceChildren(...detailSections(details))
+          if (shown?.spanId === span.spanId) more.replaceChildren(...detailSections(details))
         },
         (error: unknown) => more.replaceChildren(h('p', { class: 'warning' }, [(error as Error).message])),
       )
     },
+    update(next) {
+      trace = next
+      const span = next.spans.find(({ spanId }) => spanId === shown?.spanId)
+      // Drawn anew only where something came in, so that selected text and the focus of a link stay.
+      if (span !== undefined && versionOf(span, next) !== drawn) draw(span)
+      shown = span ?? shown
+    },
   }
+}
+
+/** Whatever of the trace shows in the panel of this span. */
+function versionOf(span: SpanView, trace: TraceView): string {
+  const { depth: _depth, descendantCount: _descendantCount, source: _source, ...own } = span
+  const logs = trace.logs.filter((log) => log.spanId === span.spanId)
+  const targets = span.links.map((link) => targetOf(link, trace)?.name)
+  return JSON.stringify([own, logs, targets, trace.services])
 }
 
 function headOf(
@@ -94,13 +119,16 @@ const offset = (ms: number): string => (ms < 0 ? `−${formatDuration(-ms)}` : `
 
 function linkEntry(link: SpanView['links'][number], trace: TraceView): HTMLElement {
   const here = link.traceId === trace.traceId
-  const target = trace.spans.find((span) => here && span.spanId === link.spanId)
+  const target = targetOf(link, trace)
   const text = target === undefined ? `${link.traceId} ${link.spanId}` : `${target.service}: ${target.name}`
   const anchor = here
     ? h('a', { attributes: { href: `#${link.spanId}` } }, [text])
     : pageLink(`/trace/${link.traceId}#${link.spanId}`, {}, [text])
   return h('div', { class: 'entry' }, [anchor, attributeTable(link.attributes)])
 }
+
+const targetOf = (link: SpanView['links'][number], trace: TraceView): SpanView | undefined =>
+  link.traceId === trace.traceId ? trace.spans.find((span) => span.spanId === link.spanId) : undefined
 
 const entry = (title: string, attributes: Attributes): HTMLElement =>
   h('div', { class: 'entry' }, [h('b', {}, [title]), attributeTable(attributes)])

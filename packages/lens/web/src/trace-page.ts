@@ -4,7 +4,7 @@ import { detailsPanel } from './details.ts'
 import { h } from './dom.ts'
 import { counted, formatTime, msOf, serviceColors } from './format.ts'
 import { serviceChip } from './list.ts'
-import { brand, nothingToStop, type Page, repeat } from './page.ts'
+import { brand, type Page, repeat } from './page.ts'
 import { Waterfall } from './waterfall.ts'
 
 const refreshMs = 2_000
@@ -19,7 +19,7 @@ export const showTrace =
     const facts = h('div', { class: 'facts' })
     const main = h('main', { class: 'trace' }, [h('p', { class: 'loading' }, ['Loading…'])])
     app.append(h('header', { class: 'top' }, [brand(), facts]), main)
-    let leaveView = nothingToStop
+    let drawing: TraceDrawing | undefined
     let shown = ''
     const refresh = async (): Promise<boolean> => {
       try {
@@ -27,8 +27,8 @@ export const showTrace =
         const version = `${trace.spanCount} ${trace.durationMs} ${trace.logs.length}`
         if (version !== shown) {
           shown = version
-          leaveView()
-          leaveView = drawTrace(trace, { facts, main })
+          if (drawing === undefined) drawing = drawTrace(trace, { facts, main })
+          else drawing.update(trace)
         }
         return trace.spanCount <= refreshSpansMax && Date.now() - msOf(trace.startTimeUnixNano) < growsForMs
       } catch (error) {
@@ -39,7 +39,7 @@ export const showTrace =
     const stop = repeat(refresh, refreshMs)
     return () => {
       stop()
-      leaveView()
+      drawing?.stop()
     }
   }
 
@@ -57,15 +57,62 @@ function drawFailure(main: HTMLElement, error: unknown): void {
   )
 }
 
+interface TraceDrawing {
+  /** Shows the same trace with more spans; folds, selection, scroll position and focus stay. */
+  update(trace: TraceView): void
+  stop(): void
+}
+
 function drawTrace(
-  trace: TraceView,
+  initial: TraceView,
   { facts, main }: { readonly facts: HTMLElement; readonly main: HTMLElement },
-): () => void {
-  document.title = `${trace.rootName} · Lens`
-  const colors = serviceColors(trace.services)
-  facts.replaceChildren(
-    h('h1', {}, [trace.rootName || '(no name)']),
-    copyable(trace.traceId),
+): TraceDrawing {
+  let colors = serviceColors(initial.services)
+  const colorOf = (service: string): string | undefined => colors.get(service)
+  const id = copyable(initial.traceId)
+  const legend = h('div', { class: 'legend' })
+  const panel = detailsPanel(initial, { colorOf, onClose: () => view.select(undefined) })
+  const view: Waterfall = new Waterfall(initial, {
+    colorOf,
+    onSelect: (span) => {
+      history.replaceState(null, '', span === undefined ? location.pathname : `#${span.spanId}`)
+      panel.show(span)
+    },
+  })
+  const drawFrame = (trace: TraceView): void => {
+    document.title = `${trace.rootName} · Lens`
+    drawFacts(facts, { trace, id })
+    legend.replaceChildren(...legendOf(trace, colors))
+  }
+  drawFrame(initial)
+  main.replaceChildren(legend, h('div', { class: 'split' }, [view.element, panel.element]))
+  view.start()
+  const selectFromHash = (): void => view.select(location.hash.slice(1) || undefined)
+  selectFromHash()
+  addEventListener('hashchange', selectFromHash)
+  return {
+    update(trace) {
+      colors = serviceColors(trace.services)
+      drawFrame(trace)
+      view.update(trace)
+      panel.update(trace)
+    },
+    stop() {
+      removeEventListener('hashchange', selectFromHash)
+      view.stop()
+    },
+  }
+}
+
+/** Around the button with the id, which stays as it is: it may have the focus. */
+function drawFacts(
+  facts: HTMLElement,
+  { trace, id }: { readonly trace: TraceView; readonly id: HTMLElement },
+): void {
+  for (const other of [...facts.children]) if (other !== id) other.remove()
+  facts.prepend(h('h1', { attributes: { title: trace.rootName } }, [trace.rootName || '(no name)']))
+  if (!id.isConnected) facts.append(id)
+  facts.append(
     h('span', { class: 'fact' }, [formatDuration(trace.durationMs)]),
     h('span', { class: 'fact' }, [counted(trace.spanCount, 'span')]),
     ...(trace.errorCount > 0
@@ -73,34 +120,16 @@ function drawTrace(
       : []),
     h('time', { class: 'fact' }, [formatTime(trace.startTimeUnixNano)]),
   )
-  const panel = detailsPanel(trace, { colors, onClose: () => view.select(undefined) })
-  const view: Waterfall = new Waterfall(trace, {
-    colors,
-    onSelect: (span) => {
-      history.replaceState(null, '', span === undefined ? location.pathname : `#${span.spanId}`)
-      panel.show(span)
-    },
-  })
-  main.replaceChildren(
-    h('div', { class: 'legend' }, [
-      ...trace.services.map((name) => serviceChip(name, colors.get(name))),
-      trace.spans.some((span) => span.queue)
-        ? h('span', { class: 'chip' }, [h('i', { class: 'dot queue' }), 'queue time'])
-        : undefined,
-      ...notes(trace),
-      h('span', { class: 'keys' }, ['↑ ↓ move   ← → fold   Esc close']),
-    ]),
-    h('div', { class: 'split' }, [view.element, panel.element]),
-  )
-  view.start()
-  const selectFromHash = (): void => view.select(location.hash.slice(1) || undefined)
-  selectFromHash()
-  addEventListener('hashchange', selectFromHash)
-  return () => {
-    removeEventListener('hashchange', selectFromHash)
-    view.stop()
-  }
 }
+
+const legendOf = (trace: TraceView, colors: ReadonlyMap<string, string>): readonly HTMLElement[] => [
+  ...trace.services.map((name) => serviceChip(name, colors.get(name))),
+  ...(trace.spans.some((span) => span.queue)
+    ? [h('span', { class: 'chip' }, [h('i', { class: 'dot queue' }), 'queue time'])]
+    : []),
+  ...notes(trace),
+  h('span', { class: 'keys' }, ['↑ ↓ move   ← → fold   Esc close']),
+]
 
 function notes(trace: TraceView): readonly HTMLElement[] {
   const texts: string[] = []

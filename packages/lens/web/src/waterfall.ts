@@ -5,7 +5,8 @@ import { visibleRows } from './folding.ts'
 import { drawRow, rowHeightPx } from './row.ts'
 
 export interface WaterfallOptions {
-  readonly colors: ReadonlyMap<string, string>
+  /** The colour of a service. */
+  readonly colorOf: (service: string) => string | undefined
   /** Called with every change of the selection. */
   readonly onSelect: (span: SpanView | undefined) => void
 }
@@ -20,12 +21,13 @@ const nothing = -1
  */
 export class Waterfall {
   readonly element: HTMLElement
-  readonly #trace: TraceView
   readonly #options: WaterfallOptions
   readonly #scroller: HTMLElement
   readonly #canvas = h('div', { class: 'rows' })
   readonly #folded = new Set<number>()
   readonly #resized = new ResizeObserver(() => this.#redraw())
+  readonly #ruler = h('div', { class: 'ticks' })
+  #trace: TraceView
   #rows: readonly number[]
   #selected = nothing
   #frame = 0
@@ -39,7 +41,36 @@ export class Waterfall {
     this.#scroller.addEventListener('scroll', () => this.#redraw(), { passive: true })
     this.#scroller.addEventListener('keydown', (event) => this.#onKey(event))
     this.#scroller.addEventListener('click', (event) => this.#onClick(event))
-    this.element = h('section', { class: 'waterfall' }, [ruler(trace.durationMs), this.#scroller])
+    this.element = h('section', { class: 'waterfall' }, [
+      h('div', { class: 'ruler' }, [h('span', { class: 'ruler-name' }, ['Span']), this.#ruler]),
+      this.#scroller,
+    ])
+    this.#ruler.replaceChildren(...ticks(trace.durationMs))
+  }
+
+  /**
+   * The same trace with more spans. Spans keep their ids but not their places, so folds and the selection go by id, and the
+   * first row in view stays where it is.
+   */
+  update(trace: TraceView): void {
+    const before = this.#trace
+    const topRow = Math.floor(this.#scroller.scrollTop / rowHeightPx)
+    const top = before.spans[this.#rows[topRow] ?? nothing]?.spanId
+    const selected = before.spans[this.#selected]?.spanId
+    const placeOf = new Map(trace.spans.map((span, index) => [span.spanId, index]))
+    const moved = (spanId: string | undefined): number =>
+      spanId === undefined ? nothing : (placeOf.get(spanId) ?? nothing)
+    const folded = [...this.#folded].map((index) => moved(before.spans[index]?.spanId))
+    this.#folded.clear()
+    for (const index of folded) if (index >= 0) this.#folded.add(index)
+    this.#trace = trace
+    this.#selected = moved(selected)
+    this.#rows = visibleRows(trace.spans, this.#folded)
+    this.#ruler.replaceChildren(...ticks(trace.durationMs))
+    this.#setHeight()
+    const row = this.#rows.indexOf(moved(top))
+    if (topRow > 0 && row >= 0) this.#scroller.scrollTop += (row - topRow) * rowHeightPx
+    this.#draw()
   }
 
   /** Call once the element is in the document. */
@@ -89,12 +120,16 @@ export class Waterfall {
     const { scrollTop, clientHeight } = this.#scroller
     const first = Math.max(0, Math.floor(scrollTop / rowHeightPx) - spareRows)
     const last = Math.ceil((scrollTop + clientHeight) / rowHeightPx) + spareRows
-    this.#canvas.style.height = `${this.#rows.length * rowHeightPx}px`
+    this.#setHeight()
     this.#canvas.replaceChildren(
       ...this.#rows.slice(first, last).flatMap((index, i) => this.#row(index, first + i)),
     )
     if (this.#selected >= 0) this.#scroller.setAttribute('aria-activedescendant', `span-${this.#selected}`)
     else this.#scroller.removeAttribute('aria-activedescendant')
+  }
+
+  #setHeight(): void {
+    this.#canvas.style.height = `${this.#rows.length * rowHeightPx}px`
   }
 
   #row(index: number, top: number): readonly HTMLElement[] {
@@ -106,7 +141,7 @@ export class Waterfall {
         index,
         selected: index === this.#selected,
         folded: this.#folded.has(index),
-        color: this.#options.colors.get(span.service),
+        color: this.#options.colorOf(span.service),
         durationMs: this.#trace.durationMs,
       }),
     ]
@@ -195,13 +230,8 @@ function keepInView(scroller: HTMLElement, row: number): void {
 
 const tickShares = [0, 0.25, 0.5, 0.75, 1]
 
-function ruler(durationMs: number): HTMLElement {
-  const ticks = tickShares.map((share) => {
+const ticks = (durationMs: number): readonly HTMLElement[] =>
+  tickShares.map((share) => {
     const text = share === 0 ? '0' : formatDuration(durationMs * share)
     return h('span', { style: { left: `${share * 100}%` } }, [text])
   })
-  return h('div', { class: 'ruler' }, [
-    h('span', { class: 'ruler-name' }, ['Span']),
-    h('div', { class: 'ticks' }, ticks),
-  ])
-}
