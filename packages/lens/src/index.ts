@@ -1,5 +1,6 @@
 export { LensError, type LensErrorCode } from './errors.ts'
 export type { Lens, LensOptions } from './lens.ts'
+export type { ClockSkew } from './query/clock-skew.ts'
 export type { SpanDetails, TraceListEntry } from './query/query-engine.ts'
 export type {
   EventView,

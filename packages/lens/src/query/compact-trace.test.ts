@@ -25,9 +25,10 @@ it('a trace survives the way to the page, and gets smaller on it', () => {
 
 const id = (n: number): string => String(n).padStart(16, '0')
 
+const span = (spanId: number, parent?: number): Span =>
+  bare(sampleSpan({ spanId: id(spanId), parentSpanId: parent === undefined ? '' : id(parent), links: [] }))
+
 it('so do roots beside each other, missing parents with spans below them, and loops', () => {
-  const span = (spanId: number, parent?: number): Span =>
-    bare(sampleSpan({ spanId: id(spanId), parentSpanId: parent === undefined ? '' : id(parent), links: [] }))
   const spans = [
     span(1),
     span(2, 1),

@@ -34,6 +34,7 @@ type UnusualField =
   | 'status'
   | 'statusMessage'
   | 'queue'
+  | 'clockSkewMs'
   | 'events'
   | 'links'
   | 'droppedCount'
@@ -76,6 +77,7 @@ function unusualOf(span: SpanView): Unusual | undefined {
   if (span.status !== 'UNSET') unusual.status = span.status
   if (span.statusMessage !== '') unusual.statusMessage = span.statusMessage
   if (span.queue !== undefined) unusual.queue = span.queue
+  if (span.clockSkewMs !== undefined) unusual.clockSkewMs = span.clockSkewMs
   if (span.events.length > 0) unusual.events = span.events
   if (span.links.length > 0) unusual.links = span.links
   if (span.droppedCount > 0) unusual.droppedCount = span.droppedCount
@@ -131,6 +133,7 @@ function expandSpan(
     source,
   }
   if (unusual.queue !== undefined) span.queue = unusual.queue
+  if (unusual.clockSkewMs !== undefined) span.clockSkewMs = unusual.clockSkewMs
   return span
 }
 

@@ -1,5 +1,6 @@
 import type { Attributes, AttributeValue, LogRecord, Source, Span, SpanEvent } from '../model.ts'
 import type { StoredTrace } from '../store.ts'
+import { type ClockSkew, ClockSkews } from './clock-skew.ts'
 import { type QueueNano, queueTimes } from './queue-time.ts'
 import { orderSpans, type PlacedSpan } from './span-tree.ts'
 
@@ -49,6 +50,8 @@ export interface SpanView {
   readonly status: StatusName
   readonly statusMessage: string
   readonly queue?: QueueTime
+  /** By how much it seems to start before its parent, which is on another machine: their clocks differ by that or more. */
+  readonly clockSkewMs?: number
   readonly events: readonly EventView[]
   readonly links: readonly LinkView[]
   readonly droppedCount: number
@@ -91,6 +94,8 @@ export interface TraceView {
   readonly spanCount: number
   readonly errorCount: number
   readonly missingParentCount: number
+  /** Times are as they were sent; this says where they cannot be compared. */
+  readonly clockSkews: readonly ClockSkew[]
   /** The trace has more spans than fit; the earliest are shown. */
   readonly truncated: boolean
   readonly services: readonly string[]
@@ -119,9 +124,15 @@ export function buildTraceView(traceId: string, stored: StoredTrace): TraceView 
   const queues = queueTimes(traceId, stored.spans)
   const sources = new Map<Source, number>()
   const ordered = orderSpans(stored.spans)
+  const clocks = new ClockSkews()
+  // The spans above the current one, root first.
+  const above: Span[] = []
   let endMs = 0
   const spans = ordered.map((placed): SpanView => {
-    const view = spanView(placed, { msOf, queue: queues.get(placed.span.spanId), sources })
+    const { span, depth } = placed
+    above[depth] = span
+    const clockSkewMs = clocks.add(span, depth === 0 ? undefined : above[depth - 1])
+    const view = spanView(placed, { msOf, queue: queues.get(span.spanId), clockSkewMs, sources })
     endMs = Math.max(endMs, view.startMs + view.durationMs)
     return view
   })
@@ -134,6 +145,7 @@ export function buildTraceView(traceId: string, stored: StoredTrace): TraceView 
     spanCount: spans.length,
     errorCount: count(spans, (span) => span.status === 'ERROR'),
     missingParentCount: count(spans, (span) => span.missingParent),
+    clockSkews: clocks.list(),
     truncated: stored.truncated,
     services: [...new Set(spans.map((span) => span.service))].toSorted(),
     sources: [...sources.keys()],
@@ -148,11 +160,12 @@ function spanView(
   context: {
     readonly msOf: (nano: bigint) => number
     readonly queue: QueueNano | undefined
+    readonly clockSkewMs: number | undefined
     readonly sources: Map<Source, number>
   },
 ): SpanView {
   const { span } = placed
-  const { msOf, queue } = context
+  const { msOf, queue, clockSkewMs } = context
   const view: Draft<SpanView> = {
     spanId: span.spanId,
     parentSpanId: span.parentSpanId,
@@ -173,6 +186,7 @@ function spanView(
     source: indexOf(context.sources, span.source),
   }
   if (span.attributes !== undefined) view.attributes = span.attributes
+  if (clockSkewMs !== undefined) view.clockSkewMs = clockSkewMs
   if (queue !== undefined)
     view.queue = {
       producerSpanId: queue.producerSpanId,

@@ -170,6 +170,10 @@ function footLines(trace: TraceView, { paint, columns }: Pen): readonly string[]
   if (trace.truncated) notes.push(`Only the earliest ${trace.spanCount} spans are shown.`)
   if (trace.missingParentCount > 0)
     notes.push(`${counted(trace.missingParentCount, 'span')} without a parent: it was not sent, or not yet.`)
+  for (const { behind, ahead, skewMs } of trace.clockSkews)
+    notes.push(
+      `Clocks differ: ${plainText(behind)} is at least ${formatDuration(skewMs)} behind ${plainText(ahead)}. Times are as sent.`,
+    )
   return notes.length === 0
     ? []
     : ['', ...notes.map((text) => paint(fit(text, columns.total).trimEnd(), 'yellow'))]

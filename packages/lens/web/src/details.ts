@@ -79,6 +79,8 @@ function headOf(
   if (span.parentSpanId !== '')
     facts.push([span.missingParent ? 'Missing parent' : 'Parent', span.parentSpanId])
   if (span.queue) facts.push(['Queue time', formatDuration(span.queue.durationMs)])
+  if (span.clockSkewMs !== undefined)
+    facts.push(['Clocks differ', `seems to start ${formatDuration(span.clockSkewMs)} before its parent`])
   if (span.traceState !== '') facts.push(['Trace state', span.traceState])
   if (span.droppedCount > 0) facts.push(['Dropped by sender', String(span.droppedCount)])
   return [

@@ -109,7 +109,7 @@ function drawFacts(
   facts: HTMLElement,
   { trace, id }: { readonly trace: TraceView; readonly id: HTMLElement },
 ): void {
-  for (const other of [...facts.children]) if (other !== id) other.remove()
+  for (const other of facts.querySelectorAll(':scope > :not(.id)')) other.remove()
   facts.prepend(h('h1', { attributes: { title: trace.rootName } }, [trace.rootName || '(no name)']))
   if (!id.isConnected) facts.append(id)
   facts.append(
@@ -135,6 +135,8 @@ function notes(trace: TraceView): readonly HTMLElement[] {
   const texts: string[] = []
   if (trace.missingParentCount > 0)
     texts.push(`${counted(trace.missingParentCount, 'span')} with a missing parent`)
+  for (const { behind, ahead, skewMs } of trace.clockSkews)
+    texts.push(`clocks differ: ${behind} is at least ${formatDuration(skewMs)} behind ${ahead}`)
   if (trace.truncated) texts.push(`only the earliest ${counted(trace.spanCount, 'span')} are shown`)
   return texts.map((text) => h('span', { class: 'chip warning' }, [text]))
 }
