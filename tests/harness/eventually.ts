@@ -1,9 +1,9 @@
 /** Far more than anything here takes on a busy machine: reached only when something never comes. */
-const limitMs = 60_000
+const limitMs = 30_000
 
 /**
  * Looks now and whenever one of `watchers` is called, until there is something. Rejects with what `look` throws, and
- * with `why()` when nothing has come for a minute.
+ * with `why()` when nothing has come in that time.
  */
 export function eventually<T>(
   look: () => T | undefined,
