@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import type { Attributes, Span } from '../model.ts'
 import { renderTrace } from '../terminal/render-trace.ts'
 import { sampleOriginNano, sampleSpan } from '../testing/sample.ts'
+import type { ClockSkew } from './clock-skew.ts'
 import { compactTrace, expandTrace } from './compact-trace.ts'
 import { buildTraceView, type TraceView } from './trace-view.ts'
 
@@ -33,6 +34,13 @@ const api = span({ id: 1, startNano: 30_000_000n, service: 'api' })
 
 const workerAt = (startNano: bigint): TraceView =>
   view(api, span({ id: 2, parent: 1, startNano, service: 'worker' }))
+
+/** What a span of `service` on `host` shows that starts 30 ms before its parent, which is of api on a. */
+const skewsOn = (host: string, service: string): readonly ClockSkew[] =>
+  view(
+    span({ id: 1, startNano: 30_000_000n, service: 'api', host: 'a' }),
+    span({ id: 2, parent: 1, startNano: 0n, service, host }),
+  ).clockSkews
 
 describe('clock differences', () => {
   const skewed = view(
@@ -73,12 +81,9 @@ describe('clock differences', () => {
   })
 
   it('are between machines: one service on two hosts, not two services on one host', () => {
-    const on = (host: string, service: string) =>
-      view(
-        span({ id: 1, startNano: 30_000_000n, service: 'api', host: 'a' }),
-        span({ id: 2, parent: 1, startNano: 0n, service, host }),
-      ).clockSkews
-    assert.deepEqual(on('a', 'worker'), [])
-    assert.deepEqual(on('b', 'api'), [{ behind: 'api on b', ahead: 'api on a', skewMs: 30, spanCount: 1 }])
+    assert.deepEqual(skewsOn('a', 'worker'), [])
+    assert.deepEqual(skewsOn('b', 'api'), [
+      { behind: 'api on b', ahead: 'api on a', skewMs: 30, spanCount: 1 },
+    ])
   })
 })
