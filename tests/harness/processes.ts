@@ -46,6 +46,20 @@ export async function runNode(args: readonly string[], env: Environment = {}): P
   return { code: child.exitCode, ...text, durationMs: performance.now() - startMs }
 }
 
+const running = new Set<ChildProcess>()
+
+/** Nothing outlives the tests, also when the runner ends them at their time limit. */
+function endWithThisProcess(child: ChildProcess): void {
+  if (running.size === 0) {
+    const killAll = (): void => {
+      for (const one of running) one.kill('SIGKILL')
+    }
+    process.once('exit', killAll)
+    process.once('SIGTERM', () => process.exit(143))
+  }
+  running.add(child)
+}
+
 /** A long-running program whose stderr, its log, goes into a plain file line by line as it comes. */
 export class Running {
   readonly logPath: string
@@ -73,6 +87,7 @@ export class Running {
       this.#tell()
     })
     this.#child = child
+    endWithThisProcess(child)
     this.#ended = once(child, 'close').then(() => this.#tell())
   }
 
