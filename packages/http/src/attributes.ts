@@ -104,26 +104,27 @@ export interface RequestFacts {
   readonly query: string
 }
 
-/** The attributes that differ from request to request. `connection` is needed for the old `http.url` alone. */
-export function serverAttributes(
+/**
+ * key, value, key, value: what differs from request to request. `connection` is needed for the old `http.url` alone.
+ */
+export function requestEntries(
   facts: RequestFacts,
   connection: ConnectionFacts,
   names: Generations,
-): Attributes {
+): (string | number)[] {
   const method = methodAttribute(facts.method)
-  const attributes: Attributes = names.stable ? { [httpRequestMethod]: method, [urlPath]: facts.path } : {}
+  const entries: (string | number)[] = names.stable ? [httpRequestMethod, method, urlPath, facts.path] : []
   if (names.stable) {
-    if (method !== facts.method) attributes[httpRequestMethodOriginal] = facts.method
-    if (facts.query !== '') attributes[urlQuery] = facts.query
+    if (method !== facts.method) entries.push(httpRequestMethodOriginal, facts.method)
+    if (facts.query !== '') entries.push(urlQuery, facts.query)
   }
   if (names.old) {
     const target = facts.query === '' ? facts.path : `${facts.path}?${facts.query}`
-    attributes[oldMethod] = facts.method
-    attributes[oldTarget] = target
+    entries.push(oldMethod, facts.method, oldTarget, target)
     const { scheme, host, port } = connection
-    if (host !== '') attributes[oldUrl] = `${scheme}://${authority({ scheme, host, port })}${target}`
+    if (host !== '') entries.push(oldUrl, `${scheme}://${authority({ scheme, host, port })}${target}`)
   }
-  return attributes
+  return entries
 }
 
 export interface CallFacts {

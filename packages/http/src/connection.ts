@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Attributes } from '@opentelemetry/api'
+import { type Attributes, SpanKind } from '@opentelemetry/api'
 import type { AttributeBlock } from '@throughline/trace'
 import { type ConnectionFacts, connectionEntries, entriesToAttributes } from './attributes.ts'
 import { rawHeader, type ScannedHeaders } from './carrier.ts'
 import type { ServerSpan } from './server-span.ts'
-import type { HttpTracing } from './trace.ts'
+import type { HttpTracing, StartOptions } from './trace.ts'
 import { splitHost } from './url.ts'
 
 const connectionKey: unique symbol = Symbol('throughline.http.connection')
@@ -20,7 +20,11 @@ export class Connection {
   /** In order of arrival; longer than one only with pipelining. */
   readonly open: ServerSpan[] = []
   facts: ConnectionFacts
-  block: AttributeBlock = { entries: [], encoded: undefined }
+  /** How a span is started whose own attributes follow: the same object for all requests. */
+  startOptions: StartOptions & { attributeBlock: AttributeBlock } = {
+    kind: SpanKind.SERVER,
+    attributeBlock: { entries: [], encoded: undefined },
+  }
   #entries: (string | number)[] = []
   #attributes: Attributes | undefined
   #hostHeader = ''
@@ -67,7 +71,10 @@ export class Connection {
       userAgent: headers.userAgent,
     }
     this.#entries = connectionEntries(this.facts, tracing)
-    this.block = { entries: this.#entries, encoded: undefined }
+    this.startOptions = {
+      kind: SpanKind.SERVER,
+      attributeBlock: { entries: this.#entries, encoded: undefined },
+    }
     this.#attributes = undefined
   }
 
@@ -78,9 +85,13 @@ export class Connection {
   }
 
   close(span: ServerSpan): void {
+    // Without pipelining it is the only one, and pop() is what engines are good at.
+    if (this.open.length === 1 && this.open[0] === span) {
+      this.open.pop()
+      return
+    }
     const index = this.open.indexOf(span)
-    if (index === 0) this.open.shift()
-    else if (index > 0) this.open.splice(index, 1)
+    if (index >= 0) this.open.splice(index, 1)
   }
 }
 

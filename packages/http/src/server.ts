@@ -2,8 +2,8 @@ import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type Context, propagation, type Span, SpanKind, trace } from '@opentelemetry/api'
-import { contextWithSpan, rootContext } from '@throughline/trace'
-import { methodInName, serverAttributes } from './attributes.ts'
+import { contextWithSpan, type RecordingSpan, rootContext } from '@throughline/trace'
+import { entriesToAttributes, methodInName, requestEntries } from './attributes.ts'
 import { rawHeadersGetter, scanHeaders } from './carrier.ts'
 import { Connection, connectionOf } from './connection.ts'
 import { isExcluded } from './excluded-paths.ts'
@@ -36,9 +36,15 @@ export function startServerSpan(
   let span: Span | undefined
   try {
     connection.update(request, headers, tracing)
-    const options = startOptions(tracing, request, connection)
-    if (!trusted) addLink(options, parent)
-    span = tracer.startSpan(methodInName(request.method ?? ''), options, base)
+    const name = methodInName(request.method ?? '')
+    if (trusted && tracing.attributesMayFollow) {
+      span = tracer.startSpan(name, connection.startOptions, base)
+      if (isRecordingHere(span)) span.setFlatAttributes(ownEntries(tracing, request, connection))
+    } else {
+      const options = startOptions(tracing, request, connection)
+      if (!trusted) addLink(options, parent)
+      span = tracer.startSpan(name, options, base)
+    }
   } catch (error) {
     tracing.failed('the start of a server span', error)
   }
@@ -84,7 +90,23 @@ function callHook(tracing: HttpTracing, span: Span, request: IncomingMessage): v
   tracing.guard('requestHook', undefined, () => tracing.options.requestHook?.(span, request))
 }
 
+/** A span of @throughline/trace that records; its tracer makes no other recording spans. */
+function isRecordingHere(span: Span): span is RecordingSpan {
+  return span.isRecording()
+}
+
 function startOptions(tracing: HttpTracing, request: IncomingMessage, connection: Connection): StartOptions {
+  const attributes = entriesToAttributes(ownEntries(tracing, request, connection))
+  if (tracing.takesBlocks) return { ...connection.startOptions, attributes }
+  return { kind: SpanKind.SERVER, attributes: Object.assign(attributes, connection.attributes) }
+}
+
+/** What this request does not share with others of its connection. */
+function ownEntries(
+  tracing: HttpTracing,
+  request: IncomingMessage,
+  connection: Connection,
+): (string | number)[] {
   const target = pathOf(request.url ?? '')
   const mark = target.indexOf('?')
   const facts = {
@@ -92,9 +114,7 @@ function startOptions(tracing: HttpTracing, request: IncomingMessage, connection
     path: mark < 0 ? target : target.slice(0, mark),
     query: mark < 0 ? '' : redactQuery(target.slice(mark + 1), tracing.redactedKeys),
   }
-  const attributes = serverAttributes(facts, connection.facts, tracing)
-  if (tracing.takesBlocks) return { kind: SpanKind.SERVER, attributes, attributeBlock: connection.block }
-  return { kind: SpanKind.SERVER, attributes: Object.assign(attributes, connection.attributes) }
+  return requestEntries(facts, connection.facts, tracing)
 }
 
 /** Proxies receive the absolute form (`GET http://host/path`): its path. */

@@ -9,7 +9,7 @@ import {
   trace,
 } from '@opentelemetry/api'
 import type { AttributeBlock } from '@throughline/trace'
-import { TracerProvider as OwnTracerProvider } from '@throughline/trace'
+import { type Tracer as OwnTracer, TracerProvider as OwnTracerProvider } from '@throughline/trace'
 import { normalizeExcludedPaths } from './excluded-paths.ts'
 import { checkOptions, type HttpOptions, type OutgoingTarget } from './options.ts'
 import { redactedKeys } from './url.ts'
@@ -54,6 +54,8 @@ export class HttpTracing {
   readonly redactedKeys: ReadonlySet<string>
   /** True when the current tracer takes attribute blocks. Set by `tracer()`. */
   takesBlocks = false
+  /** True when it also lets attributes follow after the start: `Tracer.attributesMayFollow`. Set by `tracer()`. */
+  attributesMayFollow = false
   /** How often a hook, sampler, propagator or span threw into this package. */
   failureCount = 0
   #provider: TracerProvider | undefined
@@ -77,6 +79,8 @@ export class HttpTracing {
       this.#provider = provider
       this.takesBlocks = provider instanceof OwnTracerProvider
       this.#tracer = provider === noProvider ? undefined : provider.getTracer(scopeName, scopeVersion)
+      // Our provider makes our tracers.
+      this.attributesMayFollow = this.takesBlocks && (this.#tracer as OwnTracer).attributesMayFollow
     }
     return this.#tracer
   }

@@ -42,6 +42,7 @@ export type {
   FlatAttributes,
   LinkRecord,
   RecordedSpan,
+  RecordingSpan,
   ScopeRecord,
   SpanSink,
 } from './records.ts'

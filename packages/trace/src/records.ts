@@ -1,3 +1,4 @@
+import type { Span } from '@opentelemetry/api'
 import type { IdWords } from './words.ts'
 
 /** OpenTelemetry's attribute values: primitives, and arrays of one primitive type in which null or undefined may stand. */
@@ -19,6 +20,12 @@ export type FlatAttributes = readonly (string | AttributeValue)[]
 export interface AttributeBlock {
   readonly entries: FlatAttributes
   encoded: Uint8Array | undefined
+}
+
+/** A span that records, as our own instrumentation sees it. */
+export interface RecordingSpan extends Span {
+  /** Gives the span a list of its own. It must be valid, its keys distinct and new to the span; the caller lets go of it. */
+  setFlatAttributes(attributes: (string | AttributeValue)[]): this
 }
 
 /** An event; `timeMs` counts from the clock's origin, as a span's times do. */

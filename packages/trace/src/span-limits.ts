@@ -17,7 +17,7 @@ export interface SpanLimits {
 }
 
 /** More than V8 lets a string or an array have, and still a small integer, which compares faster than Infinity. */
-const noLimit = 2 ** 30 - 1
+export const noLimit: number = 2 ** 30 - 1
 
 /** Limits with every default filled in. Throws a TraceError for a value that is no whole number of 0 or more. */
 export function resolveSpanLimits(limits: SpanLimits = {}): Required<SpanLimits> {

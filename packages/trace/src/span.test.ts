@@ -150,6 +150,39 @@ describe('a shared attribute block', () => {
   })
 })
 
+describe('a flat list of attributes', () => {
+  const block: AttributeBlock = { entries: ['shared', 1], encoded: undefined }
+
+  test('becomes the own list of a span that has none', () => {
+    const span = setUp().start({ attributeBlock: block })
+    const flat = ['a', 1, 'b', 'two']
+    span.setFlatAttributes(flat)
+    assert.equal(span.flatAttributes, flat)
+    assert.equal(span.attributeBlock, block)
+  })
+
+  test('is added to what is there, within the limits', () => {
+    const span = setUp().start({ attributes: { a: 1 } })
+    span.setFlatAttributes(['a', 2, 'b', 3])
+    assert.deepEqual(span.flatAttributes, ['a', 2, 'b', 3])
+    const limited = setUp({ attributeCountLimit: 2, attributeValueLengthLimit: 3 }).start({
+      attributeBlock: block,
+    })
+    limited.setFlatAttributes(['text', 'long', 'one too many', 1])
+    assert.deepEqual([limited.flatAttributes, limited.droppedAttributesCount], [['text', 'lon'], 1])
+    const full = setUp({ attributeCountLimit: 2 }).start({ attributeBlock: block })
+    full.setFlatAttributes(['a', 1, 'one too many', 1])
+    assert.deepEqual([full.flatAttributes, full.droppedAttributesCount], [['a', 1], 1])
+  })
+
+  test('comes too late for a span that has ended', () => {
+    const span = setUp().start()
+    span.end()
+    span.setFlatAttributes(['a', 1])
+    assert.deepEqual(span.flatAttributes, [])
+  })
+})
+
 describe('times', () => {
   test('every form of time is read', () => {
     const { clock, start } = setUp()

@@ -14,8 +14,15 @@ import type { Diagnostics } from './diagnostics.ts'
 import { exceptionAttributes } from './exception.ts'
 import { IdentifiedSpan, type SpanIdentity } from './identified-span.ts'
 import { serializeTraceState } from './non-recording-span.ts'
-import type { AttributeBlock, EventRecord, LinkRecord, RecordedSpan, ScopeRecord } from './records.ts'
-import type { SpanLimits } from './span-limits.ts'
+import type {
+  AttributeBlock,
+  EventRecord,
+  LinkRecord,
+  RecordedSpan,
+  RecordingSpan,
+  ScopeRecord,
+} from './records.ts'
+import { noLimit, type SpanLimits } from './span-limits.ts'
 import { toText } from './text.ts'
 import type { IdWords } from './words.ts'
 
@@ -52,7 +59,7 @@ export interface SpanStart {
  * A recording span, built for the hot path: flat fields, attributes in one array, one reading of the clock at each end.
  * It is the {@link RecordedSpan} that sinks get; nothing is converted when it ends.
  */
-export class Span extends IdentifiedSpan implements RecordedSpan {
+export class Span extends IdentifiedSpan implements RecordedSpan, RecordingSpan {
   declare readonly parentSpanId0: number
   declare readonly parentSpanId1: number
   declare readonly parentIsRemote: boolean
@@ -143,6 +150,22 @@ export class Span extends IdentifiedSpan implements RecordedSpan {
     if (this.ended) return this.refuse('setAttributeBlock')
     if (this.flatAttributes.length === 0 && this.attributeBlock === undefined) this.attributeBlock = block
     else this.addEntries(block.entries)
+    return this
+  }
+
+  setFlatAttributes(attributes: MutableFlatAttributes): this {
+    const { limits } = this.owner.pipeline
+    const sharedLength = this.attributeBlock === undefined ? 0 : this.attributeBlock.entries.length
+    const isWithinLimits =
+      limits.attributeValueLengthLimit === noLimit &&
+      sharedLength + attributes.length <= limits.attributeCountLimit * 2
+    if (!this.ended && this.flatAttributes.length === 0 && isWithinLimits) {
+      this.flatAttributes = attributes
+      return this
+    }
+    for (let index = 0; index + 1 < attributes.length; index += 2) {
+      this.setAttribute(attributes[index] as string, attributes[index + 1] as AttributeValue)
+    }
     return this
   }
 

@@ -46,6 +46,14 @@ export class Tracer implements ApiTracer {
   }
 
   /**
+   * True when nobody reads a new span's attributes before `startSpan` returns: the sampler decides by ids, and no
+   * processor listens. Then our own instrumentation starts spans bare and makes attributes only for those that record.
+   */
+  get attributesMayFollow(): boolean {
+    return this.pipeline.fastDecision !== undefined && !this.pipeline.hasProcessors
+  }
+
+  /**
    * Starts a span as a child of the span in `context`, or a root when there is none (or `options.root`). The span is not
    * made active. Never throws.
    */
