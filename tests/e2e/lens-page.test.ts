@@ -323,6 +323,61 @@ describe('the page of Lens', () => {
     assert.match(await page.locator('.row').innerText(), /\+49,999/)
   })
 
+  it('fits a narrow window: nothing beside it, nothing over the selected span', async () => {
+    await page.setViewportSize({ width: 800, height: 600 })
+    const name = 'a-name-that-has-no-place-to-break-'.repeat(20)
+    const spans = Array.from(
+      { length: 40 },
+      (_, i): SentSpan => ({ id: i + 1, name: `${i} ${name}`, service: name, startMs: i, endMs: i + 1 }),
+    )
+    await send(lens, 8, spans)
+    const fits = () => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)
+    await page.goto(lens.url)
+    await page.locator('.trace-row', { hasText: name }).waitFor()
+    assert.ok(await fits())
+    await page.goto(`${lens.url}/trace/${traceIdOf(8)}`)
+    await page.locator('.row').first().waitFor()
+    await page.keyboard.press('End')
+    await page.locator('.details dt', { hasText: 'service.name' }).waitFor()
+    assert.ok(await fits())
+    const selected = await page.locator('.row.selected').boundingBox()
+    const details = await page.locator('.details').boundingBox()
+    assert.ok(selected && details && selected.y + selected.height <= details.y + 1)
+  })
+
+  it('writes names of services so that they can be read, in both colour schemes', async () => {
+    await page.goto(lens.url)
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme })
+      const contrasts = await page.evaluate(() => {
+        const probe = document.body.appendChild(document.createElement('i'))
+        // https://www.w3.org/TR/WCAG22/#dfn-relative-luminance
+        const luminance = (variable: string): number => {
+          probe.style.color = `var(${variable})`
+          const [r = 0, g = 0, b = 0] = (getComputedStyle(probe).color.match(/\d+/g) ?? []).map((text) => {
+            const share = Number(text) / 255
+            return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
+          })
+          return 0.2126 * r + 0.7152 * g + 0.0722 * b
+        }
+        const texts = ['text', 'muted', 'error', ...Array.from({ length: 10 }, (_, i) => `service-${i}`)]
+        return texts.flatMap((text) =>
+          ['surface', 'raised', 'accent-soft'].map((background) => {
+            const [dim = 0, bright = 0] = [luminance(`--${text}`), luminance(`--${background}`)].toSorted(
+              (a, b) => a - b,
+            )
+            return { pair: `${text} on ${background}`, contrast: (bright + 0.05) / (dim + 0.05) }
+          }),
+        )
+      })
+      assert.deepEqual(
+        contrasts.filter(({ contrast }) => !(contrast >= 4.5)),
+        [],
+        colorScheme,
+      )
+    }
+  })
+
   it('follows the colour scheme', async () => {
     const background = async (colorScheme: 'light' | 'dark'): Promise<string> => {
       await page.emulateMedia({ colorScheme })

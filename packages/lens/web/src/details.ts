@@ -161,5 +161,9 @@ const table = (rows: readonly (readonly [string, string])[]): HTMLElement =>
   h(
     'dl',
     {},
-    rows.flatMap(([key, value]) => [h('dt', {}, [key]), h('dd', {}, [value])]),
+    rows.flatMap(([key, value]) => [h('dt', {}, breakable(key)), h('dd', {}, [value])]),
   )
+
+/** A long key breaks behind its dots and underscores, and only then inside a word. */
+const breakable = (key: string): readonly (Node | string)[] =>
+  key.split(/(?<=[._])/).flatMap((part, i) => (i === 0 ? [part] : [h('wbr'), part]))

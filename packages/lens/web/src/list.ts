@@ -134,6 +134,8 @@ function traceRow(
     ]),
     h('span', { class: 'number' }, [
       trace.spanCount.toLocaleString(),
+      // The column's head says it, where there is room for one.
+      h('span', { class: 'unit' }, [trace.spanCount === 1 ? ' span' : ' spans']),
       failed ? h('em', { class: 'errors' }, [counted(trace.errorCount, 'error')]) : undefined,
     ]),
     h('span', { class: 'duration' }, [
@@ -147,7 +149,10 @@ function traceRow(
 }
 
 export const serviceChip = (name: string, color = 'var(--muted)'): HTMLElement =>
-  h('span', { class: 'chip' }, [h('i', { class: 'dot', style: { background: color } }), name])
+  h('span', { class: 'chip', attributes: { title: name } }, [
+    h('i', { class: 'dot', style: { background: color } }),
+    h('span', { class: 'chip-text' }, [name]),
+  ])
 
 const nothingMatches = (): HTMLElement =>
   h('div', { class: 'empty' }, [h('h2', {}, ['No trace matches the filter'])])

@@ -25,7 +25,7 @@ export class Waterfall {
   readonly #scroller: HTMLElement
   readonly #canvas = h('div', { class: 'rows' })
   readonly #folded = new Set<number>()
-  readonly #resized = new ResizeObserver(() => this.#redraw())
+  readonly #resized = new ResizeObserver(() => this.#onResize())
   readonly #ruler = h('div', { class: 'ticks' })
   #trace: TraceView
   #rows: readonly number[]
@@ -108,6 +108,13 @@ export class Waterfall {
     if (folded) this.#folded.add(index)
     else this.#folded.delete(index)
     this.#rows = visibleRows(this.#trace.spans, this.#folded)
+    this.#redraw()
+  }
+
+  /** Opening the details may take the height away in which the selected row stood. */
+  #onResize(): void {
+    const row = this.#rows.indexOf(this.#selected)
+    if (row >= 0) keepInView(this.#scroller, row)
     this.#redraw()
   }
 
