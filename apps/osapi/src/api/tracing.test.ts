@@ -43,7 +43,7 @@ describe('a request to the API', () => {
       ],
     })
     stopTracing = () => tracing.shutdown()
-    api = await startTestApi()
+    api = await startTestApi({ settings: { 'controller.api.job_timeout': '300ms' } })
     // Nothing in a route is about tracing.
     api.app.get('/later/:name', () => Promise.resolve({}))
     api.app.get('/broken', () => Promise.reject(new TypeError('it broke')))
@@ -84,6 +84,14 @@ describe('a request to the API', () => {
     assert.equal(response.headers.get('x-trace-id'), traceId)
     assert.equal(span?.name, 'GET /api/job/status')
     assert.equal(span.parentSpanContext?.spanId, parentId)
+  })
+
+  it('tells the job that it made', async () => {
+    const { response, span } = await ask('/api/node/_any/os')
+    assert.equal(response.status, 500, 'there is no worker')
+    const { 'job.id': id, 'job.type': type, 'job.target': target } = span?.attributes ?? {}
+    assert.match(String(id), /^[0-9a-f-]{36}$/u)
+    assert.deepEqual([type, target], ['node.os.get', '_any'])
   })
 
   it('starts a trace where none came, or rubbish', async () => {

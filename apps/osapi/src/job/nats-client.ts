@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { context } from '@opentelemetry/api'
+import { context, trace } from '@opentelemetry/api'
 import type { Logger } from 'pino'
 import type { AgentInfo } from './agent-info.ts'
 import { answerTimeoutMs } from './answer-timeout.ts'
@@ -71,7 +71,10 @@ class Publisher {
     const known =
       target.startsWith('_') || isBroadcast(target) ? target : await hostOf(agents, target, logger)
     const subject = jobSubject(bus.names.subjectPrefix, kindOf(operation.type), routeOf(known))
-    return { id: randomUUID(), status: 'unprocessed', created: rfc3339(), subject, operation }
+    const id = randomUUID()
+    // The span of the request: the API's part of a job is found by the job's id, as the worker's is.
+    trace.getActiveSpan()?.setAttributes({ 'job.id': id, 'job.type': operation.type, 'job.target': target })
+    return { id, status: 'unprocessed', created: rfc3339(), subject, operation }
   }
 
   /** Stores the job, then publishes its id; both may be done twice. Resolves with the definition's revision. */
