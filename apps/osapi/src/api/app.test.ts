@@ -172,7 +172,7 @@ describe('the API with a worker', () => {
         'PUT',
         '/node/_any/network/dns',
         { interface_name: 'eth0' },
-        /^field "servers" in body: .*\(rule: required\)$/u,
+        /^fields in body: must have at least one of servers, search_domains \(rule: anyOf\)$/u,
       ],
       ['GET', '/node/_any/network/dns/et%20h0', undefined, /^field "iface" in path: .*\(rule: pattern\)$/u],
       ['GET', '/job?limit=101', undefined, /^field "limit" in query: must be <= 100/u],

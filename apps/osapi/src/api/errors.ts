@@ -81,6 +81,10 @@ function validationText(error: FastifyError): string {
   const [problem] = error.validation ?? []
   if (!problem) return error.message
   const place = places[error.validationContext ?? ''] ?? 'request'
+  const lacking = error.validation?.filter(({ keyword }) => keyword === 'required').map(fieldOf) ?? []
+  if (lacking.length > 1 && error.validation?.some(({ keyword }) => keyword === 'anyOf')) {
+    return `fields in ${place}: must have at least one of ${lacking.join(', ')} (rule: anyOf)`
+  }
   return `field "${fieldOf(problem)}" in ${place}: ${problem.message} (rule: ${problem.keyword})`
 }
 
