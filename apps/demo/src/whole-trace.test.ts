@@ -30,7 +30,7 @@ function spansOf(of: readonly Row[]): TraceSpan[] {
     service,
     kind,
     name,
-    attributes: name === 'job.process' ? attributes : {},
+    attributes: name === 'job.process' || kind === 'PRODUCER' ? attributes : {},
     links: name === 'job.process' ? [{ spanId: '06' }] : [],
   }))
 }
@@ -60,6 +60,7 @@ test('a second root, a lost parent, a missing link and a missing attribute are e
     attributes: { ...span.attributes, 'job.target': undefined },
   }))
   assert.deepEqual(missingFrom(bare), [
+    'the publish span has no attribute job.target',
     'the job.process span has no attribute job.target',
     'the job.process span has no link to publish',
   ])

@@ -38,7 +38,14 @@ const expectations: readonly Expectation[] = [
     name: /^kv\.(put|create)/,
     under: 'HTTP server',
   },
-  { what: 'publish', service: 'osapi-api', kind: 'PRODUCER', name: /publish/, under: 'HTTP server' },
+  {
+    what: 'publish',
+    service: 'osapi-api',
+    kind: 'PRODUCER',
+    name: /publish/,
+    under: 'HTTP server',
+    attributes: ['job.id', 'job.type', 'job.target'],
+  },
   {
     what: 'job.process',
     service: 'osapi-worker',

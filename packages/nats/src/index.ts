@@ -2,6 +2,7 @@ export { tracedJetstream } from './jetstream.ts'
 export { tracedKv, tracedKvm } from './kv.ts'
 export type { NatsTracingOptions, ProcessSpanOptions } from './options.ts'
 export { extractFromMessage, processMessage } from './process.ts'
+export { withSendAttributes } from './send-attributes.ts'
 export { traceNats } from './trace.ts'
 
 // For other packages: carriers for those who start their own spans.

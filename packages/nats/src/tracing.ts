@@ -15,6 +15,7 @@ import {
 import * as keys from './attributes.ts'
 import { extractFromHeaders, injectIntoHeaders, type Propagator, spanContextOf } from './carrier.ts'
 import type { NatsTracingOptions } from './options.ts'
+import { sendAttributesOf } from './send-attributes.ts'
 
 const scope = { name: '@throughline/nats', version: '0.1.0' }
 
@@ -100,9 +101,10 @@ export class NatsTracing {
         return { span: undefined, headers: this.inject(active, send.headers) }
     }
     const destination = this.destination(send.subject)
-    const attributes = this.addServer(
-      keys.messagingAttributes(destination, { name: send.operation, type: 'send' }),
-    )
+    const attributes = this.addServer({
+      ...sendAttributesOf(active),
+      ...keys.messagingAttributes(destination, { name: send.operation, type: 'send' }),
+    })
     if (send.messageId !== undefined) attributes[keys.messageId] = send.messageId
     const size = sizeOf(send.payload)
     if (size !== undefined) attributes[keys.bodySize] = size

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { context, trace } from '@opentelemetry/api'
+import { type Attributes, context, trace } from '@opentelemetry/api'
+import { withSendAttributes } from '@throughline/nats'
 import type { Logger } from 'pino'
 import type { AgentInfo } from './agent-info.ts'
 import { answerTimeoutMs } from './answer-timeout.ts'
@@ -14,7 +15,16 @@ import type { ResponseWatch } from './response-watch.ts'
 import { retryUntilDone } from './retry.ts'
 import { apiHost } from './state.ts'
 import type { JobStore } from './store.ts'
-import { isBroadcast, isJobId, jobSubject, kindOf, labelMatches, routeOf, sanitise } from './subjects.ts'
+import {
+  isBroadcast,
+  isJobId,
+  jobSubject,
+  kindOf,
+  labelMatches,
+  parseSubject,
+  routeOf,
+  sanitise,
+} from './subjects.ts'
 
 export interface JobClientParts {
   readonly bus: Bus
@@ -59,6 +69,12 @@ export function createJobClient(parts: JobClientParts): JobClient {
   return client
 }
 
+/** What the publish span says of a job, as the spans of the worker do. */
+function jobAttributes({ id, subject, operation }: JobDefinition, { names }: Bus): Attributes {
+  const target = parseSubject(subject, names.subjectPrefix)?.target
+  return { 'job.id': id, 'job.type': operation.type, ...(target !== undefined && { 'job.target': target }) }
+}
+
 class Publisher {
   readonly #parts: JobClientParts
 
@@ -90,7 +106,9 @@ class Publisher {
       // The event may be late, but must not make the job late.
       const submitted = this.event(id, 'submitted')
       // JetStream drops what it has got with this id already, so that trying again sends nothing twice.
-      await retryUntilDone(() => bus.js.publish(subject, id, { msgID: id }), { signal })
+      await withSendAttributes(jobAttributes(job, bus), () =>
+        retryUntilDone(() => bus.js.publish(subject, id, { msgID: id }), { signal }),
+      )
       await submitted
       return revision
     } catch (cause) {

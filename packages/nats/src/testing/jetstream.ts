@@ -8,7 +8,7 @@ import {
   jetstreamManager,
 } from '@nats-io/jetstream'
 import { headers } from '@nats-io/nats-core'
-import { processMessage, tracedJetstream } from '../index.ts'
+import { processMessage, tracedJetstream, withSendAttributes } from '../index.ts'
 import { activeSpanId, collect, type Harness, World } from './harness.ts'
 
 /** Publish, and the three ways of a pull consumer, with acks. */
@@ -62,6 +62,17 @@ export function jetstreamContract(harness: Harness): void {
       const stored = await manager.streams.getMessage('JOBS', { seq: ack.seq })
       assert.equal(stored?.header.get('X-Mine'), '1')
       assert.match(stored?.header.get('traceparent') ?? '', new RegExp(`-${first?.spanId}-`))
+    })
+
+    it('what is published in withSendAttributes has them on its span, and nothing else has', async () => {
+      const ack = await withSendAttributes({ 'job.id': '7', 'messaging.system': 'mine' }, () =>
+        js.publish('jobs.attributes', 'data'),
+      )
+      await js.publish('jobs.without', 'data')
+      assert.equal(typeof ack.seq, 'number')
+      const { attributes } = world.spans.named('publish jobs.attributes')
+      assert.deepEqual([attributes['job.id'], attributes['messaging.system']], ['7', 'nats'])
+      assert.equal(world.spans.named('publish jobs.without').attributes['job.id'], undefined)
     })
 
     it('a refused publish ends its span with the client error', async () => {
