@@ -19,12 +19,23 @@ const { values: options } = parseArgs({
     note: { type: 'string', default: '' },
   },
 })
+checkNames('framework', options.framework, ['http', 'fastify'])
+checkNames('variant', options.variant, variantNames)
 const roundCount = Number(options.rounds ?? (options.quick ? 2 : 7))
 const warmUpMs = options.quick ? 1_500 : 4_000
 const roundMs = options.quick ? 1_000 : 3_000
 const connectionCount = 48
 /** OpenTelemetry's batches wait five seconds at most, dd-trace's two, ours one. */
 const settleMs = 7_000
+
+function checkNames(option: string, names: readonly string[], allowed: readonly string[]): void {
+  const unknown = names.find((name) => !allowed.includes(name))
+  if (unknown === undefined) return
+  console.error(
+    `--${option} "${unknown}" is not known; allowed (repeat the option for several): ${allowed.join(', ')}`,
+  )
+  process.exit(2)
+}
 
 interface Running {
   readonly name: VariantName
