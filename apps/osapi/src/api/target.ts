@@ -1,5 +1,7 @@
 import type { AgentInfo } from '../job/agent-info.ts'
 import type { AgentRegistry } from '../job/client.ts'
+import { isNamed } from '../job/nats-registry.ts'
+import { labelMatches } from '../job/subjects.ts'
 
 const cacheMs = 5_000
 const lookupMsMax = 3_000
@@ -43,12 +45,7 @@ export function isMatch(
   agent: Pick<AgentInfo, 'hostname' | 'machine_id' | 'labels'>,
   target: string,
 ): boolean {
-  const colon = target.indexOf(':')
-  if (colon < 0) return agent.hostname === target || agent.machine_id === target
-  const key = target.slice(0, colon)
-  const value = target.slice(colon + 1)
-  const own = Object.hasOwn(agent.labels, key) ? agent.labels[key] : undefined
-  return own !== undefined && value !== '' && (own === value || own.startsWith(`${value}.`))
+  return target.includes(':') ? labelMatches(agent.labels, target) : isNamed(agent, target)
 }
 
 async function limited<T>(reading: Promise<T>): Promise<T> {

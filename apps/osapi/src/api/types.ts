@@ -1,6 +1,10 @@
 // What the API answers, field by field as on the wire. The schemas in schemas/ say the same to validators and to the
 // OpenAPI document; these types say it to the client and to the commands, which must not load a validator to run.
 
+import type { AuditEntry } from '../audit/store.ts'
+
+export type { AuditEntry }
+
 export type ResultStatus = 'ok' | 'failed' | 'skipped'
 
 export interface HostResult {
@@ -199,20 +203,6 @@ export interface AgentInfo {
 export interface AgentList {
   readonly agents: readonly AgentInfo[]
   readonly total: number
-}
-
-export interface AuditEntry {
-  readonly id: string
-  readonly timestamp: string
-  readonly user: string
-  readonly roles: readonly string[]
-  readonly method: string
-  readonly path: string
-  readonly operation_id?: string
-  readonly source_ip: string
-  readonly response_code: number
-  readonly duration_ms: number
-  readonly trace_id?: string
 }
 
 export interface AuditList {

@@ -93,10 +93,10 @@ describe('subjects', () => {
     assert.deepEqual(labelPrefixes('web.dev.us-east'), ['web', 'web.dev', 'web.dev.us-east'])
     const labels = { group: 'web.dev' }
     assert.deepEqual(
-      ['group:web', 'group:web.dev', 'group:web.d', 'group:web.dev.us', 'other:web'].map((target) =>
-        labelMatches(labels, target),
+      ['group:web', 'group:web.dev', 'group:web.d', 'group:web.dev.us', 'other:web', 'constructor:x'].map(
+        (target) => labelMatches(labels, target),
       ),
-      [true, true, false, false, false],
+      [true, true, false, false, false, false],
     )
     assert.deepEqual(['_any', '_all', 'web-01', 'a:b'].map(isBroadcast), [false, true, false, true])
   })

@@ -50,7 +50,8 @@ export function labelPrefixes(value: string): string[] {
 /** Whether a worker with these labels is meant by `key:value`. */
 export function labelMatches(labels: Readonly<Record<string, string>>, target: string): boolean {
   const colon = target.indexOf(':')
-  const own = labels[target.slice(0, colon)]
+  const key = target.slice(0, colon)
+  const own = Object.hasOwn(labels, key) ? labels[key] : undefined
   return own !== undefined && labelPrefixes(own).includes(target.slice(colon + 1))
 }
 
