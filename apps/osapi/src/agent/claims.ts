@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { KV } from '@nats-io/kv'
 import type { AgentInfo } from '../job/agent-info.ts'
 import { rfc3339 } from '../job/clock.ts'
-import { tellLost } from '../job/lost.ts'
+import { looksUntilLost, tellLost } from '../job/lost.ts'
 import { retryUntilDone } from '../job/retry.ts'
 import type { Claim, JobStore } from '../job/store.ts'
 import { claimKey, isBroadcast, sanitise } from '../job/subjects.ts'
@@ -53,14 +53,13 @@ export class Claims {
   }
 
   async #awaitOutcome(id: string, claim: Claim, signal: AbortSignal): Promise<Decision> {
-    let wasMissing = false
+    let missedLooks = 0
     while (!signal.aborted) {
       if (await retryUntilDone(() => this.#answered(id, claim), { signal })) return 'settled'
       const isMissing = !(await retryUntilDone(() => this.#alive(claim), { signal }))
-      const isLost = isMissing && wasMissing
       // The first look after an outage of the server may come before the claimant's next heartbeat.
-      wasMissing = isMissing
-      if (isLost) {
+      missedLooks = isMissing ? missedLooks + 1 : 0
+      if (missedLooks >= looksUntilLost) {
         // It may have answered with its last breath, between the two questions.
         await retryUntilDone(() => tellLost(this.#store, id, claim), { signal })
         return 'settled'

@@ -5,7 +5,7 @@ import type { Bus } from './bus.ts'
 import type { AgentRegistry } from './client.ts'
 import { ensureConsumer } from './infrastructure.ts'
 import { keysOf } from './kv-names.ts'
-import { lostMessage, tellLost } from './lost.ts'
+import { looksUntilLost, lostMessage, tellLost } from './lost.ts'
 import type { ResponseWatch } from './response-watch.ts'
 import { retryUntilDone } from './retry.ts'
 import type { Claim, JobStore } from './store.ts'
@@ -30,8 +30,8 @@ export class Janitor {
   readonly #stop = new AbortController()
   /** Claims without a response, by their key. */
   readonly #open = new Map<string, Claim>()
-  /** Seen without their worker at the last look: one look may have fallen between two heartbeats. */
-  #suspects = new Set<string>()
+  /** In how many looks in a row their worker was missing: one look may have fallen between two heartbeats. */
+  #missedLooks = new Map<string, number>()
   #timer: NodeJS.Timeout | undefined
   #looking = false
   #advisories: ConsumerMessages | undefined
@@ -82,10 +82,11 @@ export class Janitor {
     try {
       const alive = new Set((await this.#parts.agents.list()).map(({ instance }) => instance))
       const missing = [...this.#open].filter(([, claim]) => !alive.has(claim.instance))
+      const before = this.#missedLooks
+      this.#missedLooks = new Map(missing.map(([key]) => [key, (before.get(key) ?? 0) + 1]))
       for (const [key, claim] of missing) {
-        if (this.#suspects.has(key)) await this.#tell(key, claim)
+        if ((this.#missedLooks.get(key) ?? 0) >= looksUntilLost) await this.#tell(key, claim)
       }
-      this.#suspects = new Set(missing.map(([key]) => key))
     } catch (error) {
       this.#parts.logger.warn({ error }, 'open jobs cannot be compared with the registry')
     } finally {

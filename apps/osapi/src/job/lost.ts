@@ -2,6 +2,9 @@ import { rfc3339 } from './clock.ts'
 import type { Claim, JobStore } from './store.ts'
 import { sanitise } from './subjects.ts'
 
+/** How often in a row a worker must be missing: after an outage of the server it takes a while to be back. */
+export const looksUntilLost = 3
+
 export const lostMessage = 'worker lost while running'
 
 /** Tells the outcome of a job for a worker that is gone. Whoever comes first tells it; false for the others. */
