@@ -72,7 +72,8 @@ export class WorkerHandle {
         env: {},
       })
       worker.on('message', (message: WorkerMessage) => {
-        this.#options.onMessage(message)
+        // After stop() everything is settled: what is still under way would be told after the end.
+        if (this.#worker === worker) this.#options.onMessage(message)
       })
       worker.on('error', (error) => {
         cause = error instanceof Error ? error.message : String(error)

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { EventEmitter, once } from 'node:events'
+import { it } from 'node:test'
+import type { WorkerMessage } from './messages.ts'
+import { accept, startHttpPeer } from './testing/http-peer.ts'
+import { workerConfig } from './testing/worker-config.ts'
+import { WorkerHandle } from './worker-handle.ts'
+
+it('a stopped worker is not heard any more: its chunks are accounted for already', async (t) => {
+  const peer = await startHttpPeer(accept)
+  t.after(peer.stop)
+  const heard: WorkerMessage['kind'][] = []
+  const messages = new EventEmitter()
+  const handle = new WorkerHandle({
+    config: workerConfig({ protocol: 'http/protobuf', url: `${peer.url}/v1/traces` }),
+    onMessage: ({ kind }) => {
+      heard.push(kind)
+      messages.emit(kind)
+    },
+    onCrash: (cause) => assert.fail(cause),
+  })
+  const postChunk = (chunkId: number): void => {
+    const buffer = new ArrayBuffer(8)
+    handle.post({ kind: 'chunk', chunkId, buffer, sizeBytes: 8 }, [buffer])
+  }
+  postChunk(1)
+  await once(messages, 'delivered')
+  assert.deepEqual(heard.splice(0), ['recycled', 'delivered'])
+  postChunk(2)
+  // The worker answers while this thread is busy, so that its message waits here when it is stopped.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+  await handle.stop()
+  assert.deepEqual(heard, [])
+})
