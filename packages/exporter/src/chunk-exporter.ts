@@ -1,10 +1,10 @@
-import { SpanChunkEncoder, type SpanRecord } from '@throughline/otlp'
 import { Diagnostics } from './diagnostics.ts'
 import { withoutCredentials } from './endpoint.ts'
 import { type DropReason, type Ledger, LedgerBook } from './ledger.ts'
 import type { WorkerMessage } from './messages.ts'
 import type { ExporterSettings } from './options.ts'
 import { SentChunks } from './sent-chunks.ts'
+import type { ChunkEncoder, Signal } from './signal.ts'
 import { WorkerHandle } from './worker-handle.ts'
 
 const chunkSizeBytes = 256 * 1024
@@ -22,14 +22,15 @@ export interface FlushOptions {
 
 /** What `forceFlush` and `shutdown` resolve with; they never reject. */
 export interface FlushResult {
-  /** Spans that had ended before the call and are not with the collector: still waiting, dropped or rejected. */
-  readonly undeliveredSpanCount: number
+  /** Items that had ended before the call and are not with the collector: still waiting, dropped or rejected. */
+  readonly undeliveredItemCount: number
 }
 
-/** The exporter's side on the host's thread: encodes at end(), hands chunks over, keeps the account. */
-export class ChunkExporter {
+/** The exporter's side on the host's thread, for items of one signal: encodes each as it ends, hands chunks over, keeps the account. */
+export class ChunkExporter<Item> {
+  readonly #signal: Signal<Item>
   readonly #settings: ExporterSettings
-  readonly #encoder: SpanChunkEncoder
+  readonly #encoder: ChunkEncoder<Item>
   readonly #book: LedgerBook
   readonly #worker: WorkerHandle
   readonly #diagnostics: Diagnostics
@@ -39,16 +40,18 @@ export class ChunkExporter {
   #endedAtLastExit = 0
   #shutdown: Promise<FlushResult> | undefined
 
-  constructor(settings: ExporterSettings, onLedgerChange?: (ledger: Ledger) => void) {
+  constructor(signal: Signal<Item>, settings: ExporterSettings, onLedgerChange?: (ledger: Ledger) => void) {
+    this.#signal = signal
     this.#settings = settings
     this.#book = new LedgerBook(onLedgerChange)
-    this.#encoder = new SpanChunkEncoder({
+    this.#encoder = signal.createEncoder({
       resource: settings.resource,
       originUnixNano: settings.clock.originUnixNano,
       chunkSizeBytes,
     })
     this.#diagnostics = new Diagnostics({
       endpoint: withoutCredentials(new URL(settings.worker.url)),
+      itemName: signal.itemName,
       write: settings.diagnostics,
       now: () => performance.now(),
     })
@@ -76,13 +79,13 @@ export class ChunkExporter {
     if (this.#shutdown === undefined) this.#worker.start()
   }
 
-  onEnd(span: SpanRecord): void {
+  onEnd(item: Item): void {
     if (this.#shutdown !== undefined) {
       this.#refuse('after_shutdown', 'the exporter is shut down')
     } else if (this.#sent.bytes + this.#encoder.sizeBytes >= this.#settings.queueBytesMax) {
       this.#refuse('queue_full', `${this.#settings.queueBytesMax} bytes wait for the collector`)
     } else {
-      this.#encode(span)
+      this.#encode(item)
     }
   }
 
@@ -98,7 +101,7 @@ export class ChunkExporter {
       stopsAtFailure: options.retry === false,
     })
     if (this.#sent.bytes > 0) this.#worker.post({ kind: 'flush' })
-    return { undeliveredSpanCount: await settled }
+    return { undeliveredItemCount: await settled }
   }
 
   /** Flushes, gives up what is left then, and ends the worker. Spans that end later are counted as dropped. Never rejects. */
@@ -118,15 +121,18 @@ export class ChunkExporter {
     return result
   }
 
-  #encode(span: SpanRecord): void {
+  #encode(item: Item): void {
     try {
-      let result = this.#encoder.add(span)
+      let result = this.#encoder.add(item)
       if (result === 'full') {
         this.#handOver()
-        result = this.#encoder.add(span)
+        result = this.#encoder.add(item)
       }
       if (result !== 'ok') {
-        this.#refuse('span_too_large', `"${span.name}" does not fit into any chunk`)
+        this.#refuse(
+          this.#signal.tooLargeReason,
+          `${this.#signal.describe(item)} does not fit into any chunk`,
+        )
         return
       }
     } catch (error) {
@@ -134,21 +140,21 @@ export class ChunkExporter {
       return
     }
     this.#book.accept()
-    if (this.#encoder.spanCount === 1) this.#timer.refresh()
+    if (this.#encoder.itemCount === 1) this.#timer.refresh()
   }
 
   #handOver(): void {
-    const { spanCount } = this.#encoder
-    if (spanCount === 0) return
+    const { itemCount } = this.#encoder
+    if (itemCount === 0) return
     const bytes = this.#encoder.finish()
     const buffer = bytes.buffer as ArrayBuffer // The encoder writes into what attach() gave it, never a shared buffer.
     if (!this.#worker.isAvailable) {
-      this.#drop('worker_unavailable', spanCount, 'the export thread cannot run')
+      this.#drop('worker_unavailable', itemCount, 'the export thread cannot run')
       this.#encoder.attach(buffer)
       return
     }
     const sizeBytes = bytes.length
-    const chunkId = this.#sent.add({ spanCount, sizeBytes, bufferBytes: buffer.byteLength })
+    const chunkId = this.#sent.add({ itemCount, sizeBytes, bufferBytes: buffer.byteLength })
     this.#worker.post({ kind: 'chunk', chunkId, buffer, sizeBytes }, [buffer])
     const idleBuffer = this.#idleBuffers.pop()
     if (idleBuffer !== undefined) this.#encoder.attach(idleBuffer)
@@ -163,7 +169,7 @@ export class ChunkExporter {
           this.#idleBuffers.push(message.buffer)
         break
       case 'delivered':
-        this.#onDelivered(message.chunkIds, message.rejectedSpanCount, message.note)
+        this.#onDelivered(message.chunkIds, message.rejectedItemCount, message.note)
         break
       case 'dropped':
         if (message.reason !== 'retry_exhausted') this.#diagnostics.answered()
@@ -176,18 +182,18 @@ export class ChunkExporter {
     }
   }
 
-  #onDelivered(chunkIds: readonly number[], rejectedSpanCount: number, note: string): void {
-    const spanCount = this.#sent.settle(chunkIds, rejectedSpanCount)
-    this.#book.deliver(spanCount, rejectedSpanCount)
+  #onDelivered(chunkIds: readonly number[], rejectedItemCount: number, note: string): void {
+    const itemCount = this.#sent.settle(chunkIds, rejectedItemCount)
+    this.#book.deliver(itemCount, rejectedItemCount)
     this.#diagnostics.answered()
-    if (rejectedSpanCount > 0) this.#diagnostics.dropped('rejected', rejectedSpanCount, note)
+    if (rejectedItemCount > 0) this.#diagnostics.dropped('rejected', rejectedItemCount, note)
     else if (note !== '') this.#diagnostics.note(note)
   }
 
-  #drop(reason: DropReason, spanCount: number, cause: string): void {
-    if (spanCount === 0) return
-    this.#book.drop(reason, spanCount)
-    this.#diagnostics.dropped(reason, spanCount, cause)
+  #drop(reason: DropReason, itemCount: number, cause: string): void {
+    if (itemCount === 0) return
+    this.#book.drop(reason, itemCount)
+    this.#diagnostics.dropped(reason, itemCount, cause)
   }
 
   #refuse(reason: DropReason, cause: string): void {
@@ -208,7 +214,7 @@ export class ChunkExporter {
     const { pending } = this.#book.read()
     if (pending > 0)
       this.#diagnostics.say(
-        `the process ends with ${pending} spans not delivered; await shutdown() before it does`,
+        `the process ends with ${this.#diagnostics.countText(pending)} not delivered; await shutdown() before it does`,
       )
   }
 }

@@ -9,9 +9,9 @@ export interface ChunkSpool {
    * Keeps a chunk in the process's dying moment, on the host's thread. MUST be synchronous and MUST NOT throw; `false`
    * when it could not, then its spans are dropped. The bytes are the caller's again afterwards.
    */
-  keepSync(chunk: Uint8Array, spanCount: number): boolean
+  keepSync(chunk: Uint8Array, itemCount: number): boolean
   /** The oldest chunk that is kept, also by an earlier process, or undefined. The same one until it is released. */
-  peek(): Promise<{ readonly chunk: Uint8Array; readonly spanCount: number } | undefined>
+  peek(): Promise<{ readonly chunk: Uint8Array; readonly itemCount: number } | undefined>
   /** The oldest chunk was delivered or refused: forgets it. */
   release(): Promise<void>
 }

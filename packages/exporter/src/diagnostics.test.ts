@@ -11,6 +11,7 @@ describe('Diagnostics', () => {
     said = []
     diagnostics = new Diagnostics({
       endpoint: 'http://collector:4318/v1/traces',
+      itemName: 'span',
       write: (message) => said.push(message),
       now: () => nowMs,
     })
@@ -48,6 +49,7 @@ describe('Diagnostics', () => {
   it('is not disturbed by a writer that throws', () => {
     const broken = new Diagnostics({
       endpoint: '',
+      itemName: 'span',
       write: () => {
         throw new Error('logger is broken')
       },

@@ -7,6 +7,8 @@ const repeatAfterMs = 60_000
 
 export interface DiagnosticsOptions {
   readonly endpoint: string
+  /** What is exported, one of it: `span`. */
+  readonly itemName: string
   /** undefined: say nothing. */
   readonly write: DiagnosticWriter | undefined
   /** Monotonic milliseconds. */
@@ -21,16 +23,16 @@ export class Diagnostics {
   readonly #options: DiagnosticsOptions
   #failingSinceMs: number | undefined
   #failureSaidMs = 0
-  readonly #subjects = new Map<string, { saidMs: number; spanCount: number }>()
+  readonly #subjects = new Map<string, { saidMs: number; itemCount: number }>()
 
   constructor(options: DiagnosticsOptions) {
     this.#options = options
   }
 
-  attemptFailed(cause: string, waitingSpanCount: number): void {
+  attemptFailed(cause: string, waitingItemCount: number): void {
     const { endpoint, now } = this.#options
     const nowMs = now()
-    const waiting = `${spans(waitingSpanCount)} ${waitingSpanCount === 1 ? 'waits' : 'wait'}`
+    const waiting = `${this.countText(waitingItemCount)} ${waitingItemCount === 1 ? 'waits' : 'wait'}`
     if (this.#failingSinceMs === undefined) {
       this.#failingSinceMs = nowMs
       this.#failureSaidMs = nowMs
@@ -50,9 +52,9 @@ export class Diagnostics {
     this.#say(`export to ${this.#options.endpoint} works again after ${seconds} s`)
   }
 
-  dropped(reason: DropReason, spanCount: number, cause: string): void {
+  dropped(reason: DropReason, itemCount: number, cause: string): void {
     const because = cause === '' ? '' : `: ${cause}`
-    this.#sayRarely(reason, spanCount, (count) => `dropped ${spans(count)} (${reason})${because}`)
+    this.#sayRarely(reason, itemCount, (count) => `dropped ${this.countText(count)} (${reason})${because}`)
   }
 
   note(text: string): void {
@@ -64,15 +66,20 @@ export class Diagnostics {
     this.#say(message)
   }
 
-  #sayRarely(subject: string, spanCount: number, text: (spanCount: number) => string): void {
+  /** `1 span`, `7 spans`. */
+  countText(count: number): string {
+    return `${count} ${this.#options.itemName}${count === 1 ? '' : 's'}`
+  }
+
+  #sayRarely(subject: string, itemCount: number, text: (itemCount: number) => string): void {
     const nowMs = this.#options.now()
     const known = this.#subjects.get(subject)
     if (known !== undefined && nowMs - known.saidMs < repeatAfterMs) {
-      known.spanCount += spanCount
+      known.itemCount += itemCount
       return
     }
-    this.#subjects.set(subject, { saidMs: nowMs, spanCount: 0 })
-    this.#say(text((known?.spanCount ?? 0) + spanCount))
+    this.#subjects.set(subject, { saidMs: nowMs, itemCount: 0 })
+    this.#say(text((known?.itemCount ?? 0) + itemCount))
   }
 
   #say(message: string): void {
@@ -82,8 +89,4 @@ export class Diagnostics {
       // The host's logger failed; that must not fail the host's span.
     }
   }
-}
-
-function spans(count: number): string {
-  return count === 1 ? '1 span' : `${count} spans`
 }

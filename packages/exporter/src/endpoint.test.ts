@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { grpcEndpointUrl, httpEndpointUrl, tracesUrlFromBase, withoutCredentials } from './endpoint.ts'
+import { grpcEndpointUrl, httpEndpointUrl, signalUrlFromBase, withoutCredentials } from './endpoint.ts'
 import { ExporterError } from './exporter-error.ts'
 
 const isOptionError = (error: unknown): boolean =>
@@ -8,17 +8,22 @@ const isOptionError = (error: unknown): boolean =>
 
 describe('endpoints', () => {
   it('an HTTP endpoint without a path gets /v1/traces, one with a path is used as it is', () => {
-    assert.equal(httpEndpointUrl('http://collector:4318'), 'http://collector:4318/v1/traces')
-    assert.equal(httpEndpointUrl('http://collector:4318/'), 'http://collector:4318/v1/traces')
-    assert.equal(httpEndpointUrl('https://collector/otlp/traces'), 'https://collector/otlp/traces')
-    assert.equal(httpEndpointUrl('localhost:4318'), 'http://localhost:4318/v1/traces')
-    assert.equal(httpEndpointUrl('http://[::1]:4318'), 'http://[::1]:4318/v1/traces')
+    assert.equal(httpEndpointUrl('http://collector:4318', 'traces'), 'http://collector:4318/v1/traces')
+    assert.equal(httpEndpointUrl('http://collector:4318/', 'traces'), 'http://collector:4318/v1/traces')
+    assert.equal(httpEndpointUrl('https://collector/otlp/traces', 'traces'), 'https://collector/otlp/traces')
+    assert.equal(httpEndpointUrl('localhost:4318', 'traces'), 'http://localhost:4318/v1/traces')
+    assert.equal(httpEndpointUrl('http://[::1]:4318', 'traces'), 'http://[::1]:4318/v1/traces')
   })
 
   it('a base endpoint keeps its own path', () => {
-    assert.equal(tracesUrlFromBase('http://collector:4318'), 'http://collector:4318/v1/traces')
-    assert.equal(tracesUrlFromBase('http://collector/otlp'), 'http://collector/otlp/v1/traces')
-    assert.equal(tracesUrlFromBase('http://collector/otlp/'), 'http://collector/otlp/v1/traces')
+    assert.equal(signalUrlFromBase('http://collector:4318', 'traces'), 'http://collector:4318/v1/traces')
+    assert.equal(signalUrlFromBase('http://collector/otlp', 'traces'), 'http://collector/otlp/v1/traces')
+    assert.equal(signalUrlFromBase('http://collector/otlp/', 'traces'), 'http://collector/otlp/v1/traces')
+  })
+
+  it('each signal has a path of its own', () => {
+    assert.equal(httpEndpointUrl('http://collector:4318', 'logs'), 'http://collector:4318/v1/logs')
+    assert.equal(signalUrlFromBase('http://collector/otlp', 'logs'), 'http://collector/otlp/v1/logs')
   })
 
   it('a gRPC endpoint is host and port, plain unless it says https or TLS options are given', () => {
@@ -35,7 +40,7 @@ describe('endpoints', () => {
 
   it('says what is wrong with an endpoint', () => {
     for (const endpoint of ['', ' ', 'ftp://collector', 'http://', 'collector:port', 'http://a b'])
-      assert.throws(() => httpEndpointUrl(endpoint), isOptionError, endpoint)
+      assert.throws(() => httpEndpointUrl(endpoint, 'traces'), isOptionError, endpoint)
     assert.throws(() => grpcEndpointUrl('http://collector:4317/v1/traces', { hasTlsOptions: false }), {
       code: 'invalid_option',
       message:

@@ -1,22 +1,21 @@
 import { invalidOption } from './exporter-error.ts'
-
-const tracesPath = 'v1/traces'
+import type { SignalName } from './messages.ts'
 
 /**
- * The address for traces under a base endpoint such as `OTEL_EXPORTER_OTLP_ENDPOINT`, which may have a path of its own:
- * `http://collector/otlp` becomes `http://collector/otlp/v1/traces`.
+ * The address for a signal under a base endpoint such as `OTEL_EXPORTER_OTLP_ENDPOINT`, which may have a path of its own:
+ * for traces `http://collector/otlp` becomes `http://collector/otlp/v1/traces`.
  * https://opentelemetry.io/docs/specs/otel/protocol/exporter/#endpoint-urls-for-otlphttp
  */
-export function tracesUrlFromBase(base: string): string {
+export function signalUrlFromBase(base: string, signal: SignalName): string {
   const url = parseUrl(base, 'http://')
-  url.pathname += url.pathname.endsWith('/') ? tracesPath : `/${tracesPath}`
+  url.pathname += `${url.pathname.endsWith('/') ? '' : '/'}v1/${signal}`
   return url.href
 }
 
-/** An endpoint without a path is a base; one with a path is the address for traces itself. */
-export function httpEndpointUrl(endpoint: string): string {
+/** An endpoint without a path is a base; one with a path is the signal's address itself. */
+export function httpEndpointUrl(endpoint: string, signal: SignalName): string {
   const url = parseUrl(endpoint, 'http://')
-  return url.pathname === '/' ? tracesUrlFromBase(url.href) : url.href
+  return url.pathname === '/' ? signalUrlFromBase(url.href, signal) : url.href
 }
 
 /**

@@ -60,19 +60,19 @@ export class LedgerBook {
   }
 
   /** Waiting spans were acknowledged; of these, `rejectedCount` were turned away by the collector. */
-  deliver(spanCount: number, rejectedCount: number): void {
-    const rejected = Math.min(Math.max(rejectedCount, 0), spanCount)
-    this.#pending -= spanCount
-    this.#delivered += spanCount - rejected
+  deliver(itemCount: number, rejectedCount: number): void {
+    const rejected = Math.min(Math.max(rejectedCount, 0), itemCount)
+    this.#pending -= itemCount
+    this.#delivered += itemCount - rejected
     if (rejected > 0) this.#addDropped('rejected', rejected)
     this.#changed()
   }
 
   /** Waiting spans are given up. */
-  drop(reason: DropReason, spanCount: number): void {
-    if (spanCount === 0) return
-    this.#pending -= spanCount
-    this.#addDropped(reason, spanCount)
+  drop(reason: DropReason, itemCount: number): void {
+    if (itemCount === 0) return
+    this.#pending -= itemCount
+    this.#addDropped(reason, itemCount)
     this.#changed()
   }
 
@@ -85,8 +85,8 @@ export class LedgerBook {
     }
   }
 
-  #addDropped(reason: DropReason, spanCount: number): void {
-    this.#dropped.set(reason, (this.#dropped.get(reason) ?? 0) + spanCount)
+  #addDropped(reason: DropReason, itemCount: number): void {
+    this.#dropped.set(reason, (this.#dropped.get(reason) ?? 0) + itemCount)
   }
 
   #changed(): void {

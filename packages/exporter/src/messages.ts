@@ -1,7 +1,7 @@
 import type { DropReason } from './ledger.ts'
 
 /**
- * What the host's thread and the worker say to each other. A chunk is a finished, valid ExportTraceServiceRequest; its
+ * What the host's thread and the worker say to each other. A chunk is a finished, valid export request of the signal; its
  * buffer is transferred, so that exactly one side can touch it at any time.
  */
 export type HostMessage = ChunkMessage | { readonly kind: 'flush' } | { readonly kind: 'stop' }
@@ -28,8 +28,8 @@ export type ExportEvent =
   | {
       readonly kind: 'delivered'
       readonly chunkIds: readonly number[]
-      /** Spans in these chunks that the collector says it rejected. */
-      readonly rejectedSpanCount: number
+      /** Items in these chunks that the collector says it rejected. */
+      readonly rejectedItemCount: number
       /** What the collector had to say although it took the request; empty when nothing. */
       readonly note: string
     }
@@ -41,8 +41,12 @@ export type ExportEvent =
     }
   | { readonly kind: 'attempt-failed'; readonly cause: string; readonly retryDelayMs: number }
 
+/** OpenTelemetry's signals that this package exports; also the last part of their HTTP path. */
+export type SignalName = 'traces' | 'logs'
+
 /** What the worker is started with: plain data only, since it crosses a thread. */
 export interface WorkerConfig {
+  readonly signal: SignalName
   readonly protocol: 'grpc' | 'http/protobuf'
   readonly url: string
   readonly headers: Readonly<Record<string, string>>

@@ -2,7 +2,7 @@ import type { AttributeValue } from '@throughline/otlp'
 import type { DiagnosticWriter } from './diagnostics.ts'
 import { grpcEndpointUrl, httpEndpointUrl } from './endpoint.ts'
 import { invalidOption } from './exporter-error.ts'
-import type { RetryLimits, TlsOptions, WorkerConfig } from './messages.ts'
+import type { RetryLimits, SignalName, TlsOptions, WorkerConfig } from './messages.ts'
 
 /** What `createOtlpExporter` takes; `endpoint`, `protocol`, `resource` and `clock` are required. */
 export interface OtlpExporterOptions {
@@ -62,16 +62,20 @@ const userAgent = `throughline-otlp-exporter/0.1.0 node/${process.versions.node}
 const reservedHeader =
   /^(?:content-(?:type|length|encoding)|transfer-encoding|connection|te|host|grpc-(?!.*-bin$).*)$/
 
-export function resolveOptions(options: OtlpExporterOptions): ExporterSettings {
+export function resolveOptions(
+  options: OtlpExporterOptions,
+  signal: SignalName = 'traces',
+): ExporterSettings {
   const { protocol, compression = 'none', tls = {}, retry = {} } = options
   checkOneOf('protocol', protocol, ['grpc', 'http/protobuf'])
   checkOneOf('compression', compression, ['none', 'gzip'])
   const url =
     protocol === 'grpc'
       ? grpcEndpointUrl(options.endpoint, { hasTlsOptions: Object.keys(tls).length > 0 })
-      : httpEndpointUrl(options.endpoint)
+      : httpEndpointUrl(options.endpoint, signal)
   return {
     worker: {
+      signal,
       protocol,
       url,
       headers: { 'user-agent': userAgent, ...checkedHeaders(options.headers ?? {}) },

@@ -3,16 +3,17 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type { ServerResponse } from 'node:http'
 import { describe, it, type TestContext } from 'node:test'
 import { status } from '@grpc/grpc-js'
-import { decodeTraces, encodeExportTraceResponse } from '@throughline/otlp'
+import { decodeTraces, encodeExportTraceResponse, type SpanRecord } from '@throughline/otlp'
 import { ChunkExporter } from './chunk-exporter.ts'
 import type { Ledger } from './ledger.ts'
 import { type ExporterSettings, type OtlpExporterOptions, resolveOptions } from './options.ts'
+import { spanSignal } from './signal.ts'
 import { startGrpcPeer } from './testing/grpc-peer.ts'
 import { accept, type HttpResponder, startHttpPeer, unusedPort } from './testing/http-peer.ts'
 import { testSpan } from './testing/span.ts'
 
 interface Rig {
-  readonly exporter: ChunkExporter
+  readonly exporter: ChunkExporter<SpanRecord>
   /** The diagnostics so far. */
   readonly said: string[]
   readonly endSpans: (count: number) => void
@@ -37,12 +38,16 @@ function start(
     ...options,
   })
   let spanIndex = 0
-  const exporter = new ChunkExporter({ ...settings, worker: { ...settings.worker, ...worker } }, (ledger) => {
-    const droppedCount = Object.values(ledger.dropped).reduce((sum, count) => sum + count, 0)
-    assert.equal(ledger.ended, ledger.delivered + ledger.pending + droppedCount, JSON.stringify(ledger))
-    assert.ok(ledger.pending >= 0, JSON.stringify(ledger))
-    for (const watch of watchers) watch(ledger)
-  })
+  const exporter = new ChunkExporter(
+    spanSignal,
+    { ...settings, worker: { ...settings.worker, ...worker } },
+    (ledger) => {
+      const droppedCount = Object.values(ledger.dropped).reduce((sum, count) => sum + count, 0)
+      assert.equal(ledger.ended, ledger.delivered + ledger.pending + droppedCount, JSON.stringify(ledger))
+      assert.ok(ledger.pending >= 0, JSON.stringify(ledger))
+      for (const watch of watchers) watch(ledger)
+    },
+  )
   t.after(() => exporter.shutdown({ timeoutMs: 0 }))
   return {
     exporter,
@@ -87,7 +92,7 @@ describe('OTLP exporter over HTTP', () => {
     t.after(peer.stop)
     const { exporter, endSpans } = start(t, { endpoint: peer.url })
     endSpans(2)
-    assert.deepEqual(await exporter.forceFlush(), { undeliveredSpanCount: 0 })
+    assert.deepEqual(await exporter.forceFlush(), { undeliveredItemCount: 0 })
     assert.deepEqual(exporter.ledger(), { ended: 2, delivered: 2, pending: 0, dropped: {} })
     assert.equal(peer.requests[0]?.path, '/v1/traces')
     const decoded = decodeTraces(peer.requests[0]?.body ?? Buffer.alloc(0))
@@ -122,7 +127,7 @@ describe('OTLP exporter over HTTP', () => {
     endSpans(5000)
     exporter.onEnd(testSpan(5000, { flatAttributes: ['large', 'x'.repeat(500_000)] }))
     exporter.onEnd(testSpan(5001, { flatAttributes: ['too large', 'x'.repeat(5_000_000)] }))
-    assert.deepEqual(await exporter.forceFlush(), { undeliveredSpanCount: 0 })
+    assert.deepEqual(await exporter.forceFlush(), { undeliveredItemCount: 0 })
     assert.deepEqual(exporter.ledger(), {
       ended: 5002,
       delivered: 5001,
@@ -137,7 +142,7 @@ describe('OTLP exporter over HTTP', () => {
       t.after(peer.stop)
       const { exporter, endSpans, said } = start(t, { endpoint: peer.url })
       endSpans(2)
-      assert.deepEqual(await exporter.forceFlush(), { undeliveredSpanCount: 2 })
+      assert.deepEqual(await exporter.forceFlush(), { undeliveredItemCount: 2 })
       assert.deepEqual(exporter.ledger().dropped, { [`http_${code}`]: 2 })
       assert.deepEqual(said, [`throughline: dropped 2 spans (http_${code}): HTTP ${code}: because`])
       assert.equal(peer.requests.length, 1)
@@ -152,7 +157,7 @@ describe('OTLP exporter over HTTP', () => {
     t.after(peer.stop)
     const { exporter, endSpans, said } = start(t, { endpoint: peer.url })
     endSpans(5)
-    assert.deepEqual(await exporter.forceFlush(), { undeliveredSpanCount: 2 })
+    assert.deepEqual(await exporter.forceFlush(), { undeliveredItemCount: 2 })
     assert.deepEqual(exporter.ledger(), { ended: 5, delivered: 3, pending: 0, dropped: { rejected: 2 } })
     assert.deepEqual(said, ['throughline: dropped 2 spans (rejected): clock is wrong'])
   })
@@ -175,7 +180,7 @@ describe('OTLP exporter over HTTP', () => {
       t.after(peer.stop)
       const { exporter, endSpans, said } = start(t, { endpoint: peer.url, timeoutMs: 100 })
       endSpans(3)
-      assert.deepEqual(await exporter.forceFlush(), { undeliveredSpanCount: 0 })
+      assert.deepEqual(await exporter.forceFlush(), { undeliveredItemCount: 0 })
       assert.deepEqual(exporter.ledger(), { ended: 3, delivered: 3, pending: 0, dropped: {} })
       assert.equal(said.length, 2)
       assert.match(said[0] ?? '', cause)
@@ -209,7 +214,7 @@ describe('OTLP exporter over HTTP', () => {
     for (let round = 0; round < 5; round++) {
       endSpans(100)
       assert.deepEqual(await exporter.forceFlush({ retry: false }), {
-        undeliveredSpanCount: 100 * (round + 1),
+        undeliveredItemCount: 100 * (round + 1),
       })
     }
     const peer = await startHttpPeer(accept, { port })
@@ -238,7 +243,7 @@ describe('OTLP exporter: limits and ends', () => {
     hangs = false
     await until((ledger) => ledger.pending === 0)
     rig.endSpans(1)
-    assert.deepEqual(await exporter.forceFlush(), { undeliveredSpanCount: 0 })
+    assert.deepEqual(await exporter.forceFlush(), { undeliveredItemCount: 0 })
     assert.deepEqual(exporter.ledger().dropped, dropped)
   })
 
@@ -246,7 +251,7 @@ describe('OTLP exporter: limits and ends', () => {
     const port = await unusedPort()
     const { exporter, endSpans, said } = start(t, { endpoint: `http://127.0.0.1:${port}` })
     endSpans(7)
-    assert.deepEqual(await exporter.shutdown({ timeoutMs: 50 }), { undeliveredSpanCount: 7 })
+    assert.deepEqual(await exporter.shutdown({ timeoutMs: 50 }), { undeliveredItemCount: 7 })
     assert.deepEqual(exporter.ledger(), {
       ended: 7,
       delivered: 0,
@@ -256,7 +261,7 @@ describe('OTLP exporter: limits and ends', () => {
     assert.match(said.at(-1) ?? '', /dropped 7 spans \(shutdown_timeout\): http.* did not take them in time$/)
     endSpans(1)
     assert.deepEqual(exporter.ledger().dropped, { shutdown_timeout: 7, after_shutdown: 1 })
-    assert.deepEqual(await exporter.shutdown(), { undeliveredSpanCount: 7 }, 'the same result again')
+    assert.deepEqual(await exporter.shutdown(), { undeliveredItemCount: 7 }, 'the same result again')
   })
 
   it('a flush does not wait for the next retry', async (t) => {
@@ -265,10 +270,10 @@ describe('OTLP exporter: limits and ends', () => {
     const retry = { initialDelayMs: aMonthMs, delayMsMax: aMonthMs, elapsedMsMax: aMonthMs }
     const { exporter, endSpans } = start(t, { endpoint: `http://127.0.0.1:${port}`, retry })
     endSpans(3)
-    assert.deepEqual(await exporter.forceFlush({ retry: false }), { undeliveredSpanCount: 3 })
+    assert.deepEqual(await exporter.forceFlush({ retry: false }), { undeliveredItemCount: 3 })
     const peer = await startHttpPeer(accept, { port })
     t.after(peer.stop)
-    assert.deepEqual(await exporter.forceFlush(), { undeliveredSpanCount: 0 })
+    assert.deepEqual(await exporter.forceFlush(), { undeliveredItemCount: 0 })
   })
 
   it('does nothing in the context of a span', async (t) => {
@@ -289,14 +294,14 @@ describe('OTLP exporter: limits and ends', () => {
     t.after(peer.stop)
     const { exporter, endSpans } = start(t, { endpoint: peer.url })
     endSpans(7)
-    assert.deepEqual(await exporter.shutdown(), { undeliveredSpanCount: 0 })
+    assert.deepEqual(await exporter.shutdown(), { undeliveredItemCount: 0 })
     assert.equal(exporter.ledger().delivered, 7)
   })
 
   it('flush and shutdown without spans start nothing', async (t) => {
     const { exporter, said } = start(t, { endpoint: `http://127.0.0.1:${await unusedPort()}` })
     await exporter.forceFlush()
-    assert.deepEqual(await exporter.shutdown(), { undeliveredSpanCount: 0 })
+    assert.deepEqual(await exporter.shutdown(), { undeliveredItemCount: 0 })
     assert.deepEqual(said, [])
   })
 
@@ -306,11 +311,11 @@ describe('OTLP exporter: limits and ends', () => {
     // A planted defect: without retry limits the worker throws at its first failure.
     const { exporter, endSpans, said } = start(t, { endpoint: peer.url }, { retry: undefined })
     endSpans(2)
-    assert.deepEqual(await exporter.forceFlush(), { undeliveredSpanCount: 2 })
+    assert.deepEqual(await exporter.forceFlush(), { undeliveredItemCount: 2 })
     assert.deepEqual(exporter.ledger().dropped, { worker_crash: 2 })
     assert.match(said[0] ?? '', /the export thread crashed \(.*\); it is started again when needed/)
     endSpans(3)
-    assert.deepEqual(await exporter.forceFlush(), { undeliveredSpanCount: 0 })
+    assert.deepEqual(await exporter.forceFlush(), { undeliveredItemCount: 0 })
     assert.deepEqual(exporter.ledger(), { ended: 5, delivered: 3, pending: 0, dropped: { worker_crash: 2 } })
   })
 
@@ -340,7 +345,7 @@ describe('OTLP exporter over gRPC', () => {
       compression: 'gzip',
     })
     endSpans(5000)
-    assert.deepEqual(await exporter.forceFlush(), { undeliveredSpanCount: 0 })
+    assert.deepEqual(await exporter.forceFlush(), { undeliveredItemCount: 0 })
     assert.equal(new Set(spanNames(peer.requests.map(({ body }) => body))).size, 5000)
   })
 
@@ -354,9 +359,9 @@ describe('OTLP exporter over gRPC', () => {
     t.after(peer.stop)
     const { exporter, endSpans, said } = start(t, { endpoint: peer.endpoint, protocol: 'grpc' })
     endSpans(2)
-    assert.deepEqual(await exporter.forceFlush(), { undeliveredSpanCount: 2 })
+    assert.deepEqual(await exporter.forceFlush(), { undeliveredItemCount: 2 })
     endSpans(3)
-    assert.deepEqual(await exporter.forceFlush(), { undeliveredSpanCount: 0 })
+    assert.deepEqual(await exporter.forceFlush(), { undeliveredItemCount: 0 })
     assert.deepEqual(exporter.ledger(), {
       ended: 5,
       delivered: 3,
@@ -370,7 +375,7 @@ describe('OTLP exporter over gRPC', () => {
     const port = await unusedPort()
     const { exporter, endSpans, until } = start(t, { endpoint: `127.0.0.1:${port}`, protocol: 'grpc' })
     endSpans(100)
-    assert.deepEqual(await exporter.forceFlush({ retry: false }), { undeliveredSpanCount: 100 })
+    assert.deepEqual(await exporter.forceFlush({ retry: false }), { undeliveredItemCount: 100 })
     const peer = await startGrpcPeer(() => Buffer.alloc(0), { port })
     t.after(peer.stop)
     await until(({ delivered }) => delivered === 100)

@@ -2,6 +2,7 @@ import type { SpanSink } from '@throughline/trace'
 import { ChunkExporter, type FlushOptions, type FlushResult } from './chunk-exporter.ts'
 import type { Ledger } from './ledger.ts'
 import { type OtlpExporterOptions, resolveOptions } from './options.ts'
+import { spanSignal } from './signal.ts'
 
 /**
  * A span sink that delivers spans by OTLP from a worker thread. Nothing of it throws into the host, does I/O on the
@@ -20,5 +21,5 @@ export interface OtlpExporter extends SpanSink {
 
 /** Makes the exporter; its thread and connections come later. Throws an ExporterError that names the option, its value and what is allowed. */
 export function createOtlpExporter(options: OtlpExporterOptions): OtlpExporter {
-  return new ChunkExporter(resolveOptions(options))
+  return new ChunkExporter(spanSignal, resolveOptions(options))
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { SentChunks } from './sent-chunks.ts'
 
-const chunk = { spanCount: 10, sizeBytes: 100, bufferBytes: 1000 }
+const chunk = { itemCount: 10, sizeBytes: 100, bufferBytes: 1000 }
 const patient = { timeoutMs: 60_000, stopsAtFailure: false }
 
 describe('SentChunks', () => {

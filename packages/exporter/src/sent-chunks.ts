@@ -1,5 +1,5 @@
 export interface SentChunk {
-  readonly spanCount: number
+  readonly itemCount: number
   /** Bytes of the chunk that are in use. */
   readonly sizeBytes: number
   /** Bytes of the buffer that holds it. */
@@ -9,7 +9,7 @@ export interface SentChunk {
 interface Waiter {
   readonly lastChunkId: number
   readonly stopsAtFailure: boolean
-  undeliveredSpanCount: number
+  undeliveredItemCount: number
   readonly end: () => void
 }
 
@@ -39,22 +39,22 @@ export class SentChunks {
     this.#chunks.set(chunkId, { ...chunk, bufferBytes: chunk.sizeBytes })
   }
 
-  /** Returns how many spans are settled by this; `undeliveredSpanCount` of them did not arrive (default: all). */
-  settle(chunkIds: readonly number[], undeliveredSpanCount?: number): number {
-    let spanCount = 0
+  /** Returns how many spans are settled by this; `undeliveredItemCount` of them did not arrive (default: all). */
+  settle(chunkIds: readonly number[], undeliveredItemCount?: number): number {
+    let itemCount = 0
     for (const chunkId of chunkIds) {
       const chunk = this.#chunks.get(chunkId)
       if (chunk === undefined) continue
       this.#chunks.delete(chunkId)
       this.#bytes -= chunk.bufferBytes
-      spanCount += chunk.spanCount
+      itemCount += chunk.itemCount
     }
     const [firstId = 0] = chunkIds
     for (const waiter of this.#waiters)
-      if (firstId <= waiter.lastChunkId) waiter.undeliveredSpanCount += undeliveredSpanCount ?? spanCount
+      if (firstId <= waiter.lastChunkId) waiter.undeliveredItemCount += undeliveredItemCount ?? itemCount
     const [oldestId = Number.POSITIVE_INFINITY] = this.#chunks.keys()
     for (const waiter of this.#waiters) if (oldestId > waiter.lastChunkId) waiter.end()
-    return spanCount
+    return itemCount
   }
 
   /** Settles all as undelivered. */
@@ -73,23 +73,23 @@ export class SentChunks {
       const end = (): void => {
         clearTimeout(timer)
         this.#waiters.delete(waiter)
-        resolve(waiter.undeliveredSpanCount + this.#spanCountUntil(waiter.lastChunkId))
+        resolve(waiter.undeliveredItemCount + this.#itemCountUntil(waiter.lastChunkId))
       }
       // Not unref'd: it keeps the process alive for the one who awaits this, and only so long.
       const timer = setTimeout(end, options.timeoutMs)
       const waiter: Waiter = {
         lastChunkId: this.#lastChunkId,
         stopsAtFailure: options.stopsAtFailure,
-        undeliveredSpanCount: 0,
+        undeliveredItemCount: 0,
         end,
       }
       this.#waiters.add(waiter)
     })
   }
 
-  #spanCountUntil(lastChunkId: number): number {
-    let spanCount = 0
-    for (const [chunkId, chunk] of this.#chunks) if (chunkId <= lastChunkId) spanCount += chunk.spanCount
-    return spanCount
+  #itemCountUntil(lastChunkId: number): number {
+    let itemCount = 0
+    for (const [chunkId, chunk] of this.#chunks) if (chunkId <= lastChunkId) itemCount += chunk.itemCount
+    return itemCount
   }
 }

@@ -1,4 +1,4 @@
-import { tracesUrlFromBase } from '@throughline/exporter'
+import { signalUrlFromBase } from '@throughline/exporter'
 import { invalidValue, type ValueSource } from './config-error.ts'
 import {
   type Environment,
@@ -78,7 +78,7 @@ function endpointOf(options: OtlpOptions, env: Environment, protocol: OtlpProtoc
 function baseEndpoint(text: string, protocol: OtlpProtocol, source: ValueSource): string {
   if (protocol === 'grpc' || /\/v1\/traces\/?$/.test(text)) return text
   try {
-    return tracesUrlFromBase(text)
+    return signalUrlFromBase(text, 'traces')
   } catch {
     throw invalidEndpoint(text, source)
   }

@@ -58,7 +58,7 @@ export {
 // For other packages: spans of a tracer, encoded one by one as they end.
 
 export { OtlpError, type OtlpErrorCode } from './otlp-error.ts'
-export { type AddSpanResult, SpanChunkEncoder, type SpanChunkEncoderOptions } from './span-chunk-encoder.ts'
+export { type AddItemResult, SpanChunkEncoder, type SpanChunkEncoderOptions } from './span-chunk-encoder.ts'
 export type {
   AttributeBlock,
   AttributeValue,

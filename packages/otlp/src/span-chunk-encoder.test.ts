@@ -58,7 +58,7 @@ test('each change of scope begins a new ScopeSpans; the same scope goes on', () 
 })
 
 test('finished chunks one behind the other are one valid request', () => {
-  const encoder = new SpanChunkEncoder({ chunkSpansMax: 2 })
+  const encoder = new SpanChunkEncoder({ chunkItemsMax: 2 })
   const chunks: Uint8Array[] = []
   for (let i = 0; i < 5; i++) {
     if (encoder.add(spanRecord({ name: `span ${i}` })) === 'full') {
@@ -86,7 +86,7 @@ test('a span that does not fit leaves the chunk as it was, up to the last byte',
     length--
   }
   assert.ok(1024 - encoder.sizeBytes < 8, `${encoder.sizeBytes} of 1024 bytes are used`)
-  assert.equal(encoder.spanCount, 2)
+  assert.equal(encoder.itemCount, 2)
   assert.deepEqual(names(encoder.finish()), ['first', 'x'.repeat(length)])
 })
 
@@ -303,7 +303,7 @@ test('a wrong size is refused with its name and what is allowed', () => {
       message: /chunkSizeBytes.*1024/,
     })
   }
-  assert.equal(new SpanChunkEncoder({ chunkSizeBytes: 1024 }).spanCount, 0)
+  assert.equal(new SpanChunkEncoder({ chunkSizeBytes: 1024 }).itemCount, 0)
 })
 
 function spans(chunk: Uint8Array): DecodedSpan[] {

@@ -24,11 +24,11 @@ export interface SpanChunkEncoderOptions {
    */
   readonly chunkSizeBytesMax?: number
   /** Spans per chunk; with one more, `add` returns 'full'. Default 2048. */
-  readonly chunkSpansMax?: number
+  readonly chunkItemsMax?: number
 }
 
 /** What became of a span; only after 'ok' is it in the chunk. */
-export type AddSpanResult = 'ok' | 'full' | 'too-large'
+export type AddItemResult = 'ok' | 'full' | 'too-large'
 
 /**
  * Encodes ended spans one by one straight into a preallocated buffer, which at every moment holds one chunk: a valid
@@ -43,9 +43,9 @@ export class SpanChunkEncoder {
   readonly #scopeHeaders = new WeakMap<ScopeRecord, Uint8Array>()
   readonly #chunkSizeBytes: number
   readonly #chunkSizeBytesMax: number
-  readonly #chunkSpansMax: number
+  readonly #chunkItemsMax: number
   #end = 0
-  #spanCount = 0
+  #itemCount = 0
   /** Where the four length bytes of the open ScopeSpans are; 0: none is open. */
   #scopeLengthAt = 0
   #scope: ScopeRecord | undefined
@@ -59,7 +59,7 @@ export class SpanChunkEncoder {
       'chunkSizeBytesMax',
       options.chunkSizeBytesMax ?? Math.max(4 * 1024 * 1024, this.#chunkSizeBytes),
     )
-    this.#chunkSpansMax = options.chunkSpansMax ?? 2048
+    this.#chunkItemsMax = options.chunkItemsMax ?? 2048
     this.#writer = new WireWriter(noBytes)
     this.#header = encodeHeader(options.resource ?? {}, options.resourceSchemaUrl ?? '')
     this.originUnixNano = options.originUnixNano ?? 0n
@@ -76,21 +76,21 @@ export class SpanChunkEncoder {
     this.#originHigh = Number(value >> 32n)
   }
 
-  get spanCount(): number {
-    return this.#spanCount
+  get itemCount(): number {
+    return this.#itemCount
   }
 
   /** Size that `finish` would return; 0 while no span is in. */
   get sizeBytes(): number {
-    return this.#spanCount === 0 ? 0 : this.#end
+    return this.#itemCount === 0 ? 0 : this.#end
   }
 
   /**
    * 'full': the span is not in; call `finish`, `attach` and `add` it again, which then never says 'full'.
    * 'too-large': it fits in no chunk within `chunkSizeBytesMax`; drop it.
    */
-  add(span: SpanRecord): AddSpanResult {
-    if (this.#spanCount >= this.#chunkSpansMax) return 'full'
+  add(span: SpanRecord): AddItemResult {
+    if (this.#itemCount >= this.#chunkItemsMax) return 'full'
     if (this.#writer.bytes.length === 0) this.attach(new ArrayBuffer(this.#chunkSizeBytes))
     for (;;) {
       try {
@@ -98,7 +98,7 @@ export class SpanChunkEncoder {
         return 'ok'
       } catch (error) {
         if (error !== noRoom) throw error
-        if (this.#spanCount > 0) return 'full'
+        if (this.#itemCount > 0) return 'full'
         if (!this.#grow()) return 'too-large'
       }
     }
@@ -109,13 +109,13 @@ export class SpanChunkEncoder {
    * for one); the encoder makes a new one at the next `add`, unless it gets one by `attach`. Empty when no span is in.
    */
   finish(): Uint8Array {
-    if (this.#spanCount === 0) return noBytes
+    if (this.#itemCount === 0) return noBytes
     const bytes = this.#writer.bytes
     if (this.#scopeLengthAt !== 0) padded4(bytes, this.#scopeLengthAt, this.#end - this.#scopeLengthAt - 4)
     padded4(bytes, 1, this.#end - 5)
     const chunk = bytes.subarray(0, this.#end)
     this.#writer.bytes = noBytes
-    this.#spanCount = 0
+    this.#itemCount = 0
     this.#end = 0
     return chunk
   }
@@ -128,7 +128,7 @@ export class SpanChunkEncoder {
     bytes.set(this.#header)
     this.#writer.bytes = bytes
     this.#end = headerSize
-    this.#spanCount = 0
+    this.#itemCount = 0
     this.#scope = undefined
     this.#scopeLengthAt = 0
   }
@@ -171,7 +171,7 @@ export class SpanChunkEncoder {
       this.#scopeLengthAt = scopeLengthAt
     }
     this.#end = p
-    this.#spanCount++
+    this.#itemCount++
   }
 
   /** Ids, flags, name, kind and times: the fields that every span has. */

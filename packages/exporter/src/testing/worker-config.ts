@@ -5,6 +5,7 @@ export function workerConfig(
   changes: Partial<WorkerConfig> & Pick<WorkerConfig, 'url' | 'protocol'>,
 ): WorkerConfig {
   return {
+    signal: 'traces',
     headers: {},
     compression: 'none',
     timeoutMs: 5_000,

@@ -4,7 +4,7 @@ import { parseRetryAfterMs } from './retry.ts'
 
 /** What came of one attempt. A transport never throws: no answer at all is a `retry`. */
 export type Answer =
-  | { readonly kind: 'accepted'; readonly rejectedSpanCount: number; readonly note: string }
+  | { readonly kind: 'accepted'; readonly rejectedItemCount: number; readonly note: string }
   /** `delayMs` is the collector's own wish; without one the exporter backs off by itself. */
   | { readonly kind: 'retry'; readonly cause: string; readonly delayMs: number | undefined }
   | { readonly kind: 'refused'; readonly cause: string; readonly reason: DropReason }
@@ -52,8 +52,8 @@ export function acceptedAnswer(body: Uint8Array, contentType: string): Answer {
   return accepted(rejectedSpans, printable(errorMessage))
 }
 
-function accepted(rejectedSpanCount: number, note: string): Answer {
-  return { kind: 'accepted', rejectedSpanCount, note }
+function accepted(rejectedItemCount: number, note: string): Answer {
+  return { kind: 'accepted', rejectedItemCount, note }
 }
 
 function errorText({ contentType, body }: HttpAnswer): string {

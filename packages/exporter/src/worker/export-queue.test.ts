@@ -4,7 +4,7 @@ import type { ExportEvent } from '../messages.ts'
 import type { Answer, Transport } from './answer.ts'
 import { ExportQueue } from './export-queue.ts'
 
-const accepted: Answer = { kind: 'accepted', rejectedSpanCount: 0, note: '' }
+const accepted: Answer = { kind: 'accepted', rejectedItemCount: 0, note: '' }
 const unavailable: Answer = { kind: 'retry', cause: 'HTTP 503', delayMs: undefined }
 
 /** A queue on a clock that the test moves, with a collector that answers when the test says. */

@@ -131,7 +131,7 @@ export class ExportQueue {
         report({
           kind: 'delivered',
           chunkIds,
-          rejectedSpanCount: answer.rejectedSpanCount,
+          rejectedItemCount: answer.rejectedItemCount,
           note: answer.note,
         })
       else report({ kind: 'dropped', chunkIds, reason: answer.reason, cause: answer.cause })

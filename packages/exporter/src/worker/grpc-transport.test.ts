@@ -13,7 +13,7 @@ import { type Answer, answerBytesMax, type Transport } from './answer.ts'
 import { createGrpcTransport } from './grpc-transport.ts'
 
 const request = new Uint8Array([1, 2, 3])
-const accepted: Answer = { kind: 'accepted', rejectedSpanCount: 0, note: '' }
+const accepted: Answer = { kind: 'accepted', rejectedItemCount: 0, note: '' }
 const closers: (() => unknown)[] = []
 after(() => {
   for (const close of closers) close()
@@ -150,7 +150,7 @@ describe('gRPC transport: what it makes of answers', () => {
     )
     assert.deepEqual(await answerTo(() => body), {
       kind: 'accepted',
-      rejectedSpanCount: 2,
+      rejectedItemCount: 2,
       note: 'too old',
     })
   })

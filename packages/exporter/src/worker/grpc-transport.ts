@@ -3,15 +3,21 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
-import type { TlsOptions, WorkerConfig } from '../messages.ts'
+import type { SignalName, TlsOptions, WorkerConfig } from '../messages.ts'
 import { type Answer, acceptedAnswer, answerBytesMax, describeError, type Transport } from './answer.ts'
 import { answerFromGrpcStatus, answerFromHttpStatus } from './grpc-status.ts'
 
 const compress = promisify(gzip)
 const decompress = promisify(gunzip)
 
+/** https://github.com/open-telemetry/opentelemetry-proto/tree/main/opentelemetry/proto/collector */
+const exportServices: Readonly<Record<SignalName, string>> = {
+  traces: 'trace.v1.TraceService',
+  logs: 'logs.v1.LogsService',
+}
+
 /**
- * TraceService/Export as a unary gRPC call over node:http2, on one connection that is made anew when it is gone:
+ * TraceService/Export or LogsService/Export as a unary gRPC call over node:http2, on one connection that is made anew when it is gone:
  * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
  */
 export function createGrpcTransport(config: WorkerConfig): Transport {
@@ -19,7 +25,7 @@ export function createGrpcTransport(config: WorkerConfig): Transport {
   const requestHeaders: http2.OutgoingHttpHeaders = {
     ...config.headers,
     ':method': 'POST',
-    ':path': '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
+    ':path': `/opentelemetry.proto.collector.${exportServices[config.signal]}/Export`,
     'content-type': 'application/grpc',
     te: 'trailers',
     'grpc-timeout': `${config.timeoutMs}m`,

@@ -55,7 +55,7 @@ async function answerFromSocket(onData: (socket: Socket) => void): Promise<Answe
 describe('HTTP transport: what it sends', () => {
   it('posts the bytes with the OTLP content type and the configured headers', async () => {
     const { peer, transport } = await connect(accept, { headers: { 'x-api-key': 'secret' } })
-    assert.deepEqual(await transport.send(request), { kind: 'accepted', rejectedSpanCount: 0, note: '' })
+    assert.deepEqual(await transport.send(request), { kind: 'accepted', rejectedItemCount: 0, note: '' })
     const [received] = peer.requests
     assert.deepEqual([...(received?.body ?? [])], [1, 2, 3])
     assert.equal(received?.path, '/v1/traces')
@@ -95,7 +95,7 @@ describe('HTTP transport: what it makes of answers', () => {
     })
     assert.deepEqual(await answerTo((response) => response.writeHead(200, protobuf).end(body)), {
       kind: 'accepted',
-      rejectedSpanCount: 2,
+      rejectedItemCount: 2,
       note: 'clock is wrong',
     })
   })
@@ -106,7 +106,7 @@ describe('HTTP transport: what it makes of answers', () => {
     )
     assert.deepEqual(page, {
       kind: 'accepted',
-      rejectedSpanCount: 0,
+      rejectedItemCount: 0,
       note: 'the answer is no OTLP response (content-type text/html)',
     })
     const garbage = await answerTo((response) => response.writeHead(200, protobuf).end(Buffer.alloc(9, 0xff)))
