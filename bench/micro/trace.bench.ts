@@ -6,6 +6,7 @@ import {
   AsyncContextManager,
   alwaysOffSampler,
   contextWithSpan,
+  OpenSpans,
   rootContext,
   type SpanSink,
   TracerProvider,
@@ -22,6 +23,8 @@ const sink: SpanSink = { onEnd: () => void (endedCount += 1), forceFlush: nothin
 
 const ours = new TracerProvider({ spanSinks: [sink] }).getTracer('bench')
 const oursOff = new TracerProvider({ spanSinks: [sink], sampler: alwaysOffSampler() }).getTracer('bench')
+const openSpans = new OpenSpans()
+const oursListed = new TracerProvider({ spanSinks: [sink], openSpans }).getTracer('bench')
 const theirs = new BasicTracerProvider().getTracer('bench')
 const theirsOff = new BasicTracerProvider({ sampler: new AlwaysOffSampler() }).getTracer('bench')
 
@@ -55,6 +58,7 @@ const outgoing: Record<string, string> = {}
 
 summary(() => {
   bench('span, 5 attributes, end: throughline', () => spanWithFiveAttributes(ours))
+  bench('span, 5 attributes, end: throughline, open spans listed', () => spanWithFiveAttributes(oursListed))
   bench('span, 5 attributes, end: opentelemetry', () => spanWithFiveAttributes(theirs))
 })
 summary(() => {

@@ -35,6 +35,13 @@ export { w3cTraceContextPropagator } from './w3c-trace-context-propagator.ts'
 export { type Clock, SystemClock } from './clock.ts'
 export { ContextHolder, contextWithSpan, rootContext } from './context.ts'
 export { AsyncContextManager, enterContext } from './context-manager.ts'
+export {
+  OpenSpans,
+  type OpenSpansOptions,
+  snapshotOf,
+  spanInterruptionKey,
+  spanStateKey,
+} from './open-spans.ts'
 export type {
   AttributeBlock,
   AttributeValue,

@@ -4,6 +4,7 @@ import type { Diagnostics } from './diagnostics.ts'
 import { createIdSource, type IdGenerator, type IdSource } from './id-source.ts'
 import { type SpanIdentity, sampledFlag } from './identified-span.ts'
 import { NonRecordingSpan } from './non-recording-span.ts'
+import type { OpenSpans } from './open-spans.ts'
 import { ReadableSpanView, readableResource } from './readable-span.ts'
 import type { SpanSink } from './records.ts'
 import { type Sampler, SamplingDecision, type SamplingResult } from './sampler.ts'
@@ -21,6 +22,7 @@ export interface SpanPipelineOptions {
   readonly sinks: readonly SpanSink[]
   readonly processors: readonly SpanProcessor[]
   readonly idGenerator: IdGenerator | undefined
+  readonly openSpans: OpenSpans | undefined
 }
 
 interface SamplingQuestion {
@@ -44,6 +46,7 @@ export class SpanPipeline implements SpanHost {
   /** Undefined when the sampler is not one of ours. */
   readonly fastDecision: FastDecision | undefined
   readonly hasProcessors: boolean
+  readonly openSpans: OpenSpans | undefined
   /** True from the call of shutdown on. */
   closed = false
   readonly #sampler: Sampler
@@ -58,6 +61,7 @@ export class SpanPipeline implements SpanHost {
     this.ids = createIdSource(options.idGenerator, options.diagnostics)
     this.fastDecision = fastDecisionOf(options.sampler)
     this.hasProcessors = options.processors.length > 0
+    this.openSpans = options.openSpans
     this.#sampler = options.sampler
     this.#resource = readableResource(options.resource)
     this.#sinks = options.sinks
@@ -87,6 +91,7 @@ export class SpanPipeline implements SpanHost {
 
   onEnd(span: Span): void {
     if ((span.traceFlags & sampledFlag) !== 0) {
+      this.openSpans?.remove(span)
       for (const sink of this.#sinks) {
         try {
           sink.onEnd(span)

@@ -14,6 +14,7 @@ import type { Diagnostics } from './diagnostics.ts'
 import { exceptionAttributes } from './exception.ts'
 import { IdentifiedSpan, type SpanIdentity } from './identified-span.ts'
 import { serializeTraceState } from './non-recording-span.ts'
+import { type OpenSpans, spanInterruptionKey, spanStateKey } from './open-spans.ts'
 import type {
   AttributeBlock,
   EventRecord,
@@ -28,6 +29,7 @@ import type { IdWords } from './words.ts'
 
 /** OTLP and the API number status codes alike. */
 const okCode: number = SpanStatusCode.OK
+const errorCode: number = SpanStatusCode.ERROR
 
 /** What all spans of one tracer share. */
 export interface SpanOwner {
@@ -40,6 +42,8 @@ export interface SpanHost {
   readonly clock: Clock
   readonly limits: Required<SpanLimits>
   readonly diagnostics: Diagnostics
+  /** Undefined when nobody asked for a list of open spans. */
+  readonly openSpans: OpenSpans | undefined
   /** The last moment at which the span still takes changes. */
   onEnding(span: Span): void
   onEnd(span: Span): void
@@ -79,6 +83,9 @@ export class Span extends IdentifiedSpan implements RecordedSpan, RecordingSpan 
   declare ended: boolean
   /** What a processor needs beyond the record; set only where one is registered. */
   declare view: unknown
+  /** The list of open spans runs through these; they exist only where such a list is kept. */
+  declare previousOpen: Span | undefined
+  declare nextOpen: Span | undefined
   declare private readonly owner: SpanOwner
   /** The clock's correction when the span started, so that its duration is monotonic. */
   declare private readonly correctionMs: number
@@ -110,6 +117,10 @@ export class Span extends IdentifiedSpan implements RecordedSpan, RecordingSpan 
       start.startTime === undefined ? monotonicMs + this.correctionMs : this.timeOf(start.startTime)
     // NaN and not 0: the field holds a double from its first write on, which keeps the object's layout stable.
     this.endTimeMs = Number.NaN
+    if (owner.pipeline.openSpans !== undefined) {
+      this.previousOpen = undefined
+      this.nextOpen = undefined
+    }
   }
 
   get isRemote(): boolean {
@@ -263,6 +274,18 @@ export class Span extends IdentifiedSpan implements RecordedSpan, RecordingSpan 
     this.ended = true
     this.endTimeMs = endTimeMs < this.startTimeMs ? this.clampEnd(endTimeMs) : endTimeMs
     pipeline.onEnd(this)
+  }
+
+  /** The process dies before the span's own end: it ends now, in the state `interrupted`. */
+  interrupt(reason: string): void {
+    if (this.ended) return
+    // Past the limits: a span that cannot say why it has ended here would look complete.
+    this.flatAttributes.push(spanStateKey, 'interrupted', spanInterruptionKey, reason)
+    if (this.statusCode !== errorCode || this.statusMessage === '') {
+      this.statusCode = errorCode
+      this.statusMessage = reason
+    }
+    this.end()
   }
 
   private storeAttribute(key: string, value: MutableFlatAttributes[number]): void {

@@ -13,6 +13,7 @@ import { type Clock, SystemClock } from './clock.ts'
 import { AsyncContextManager } from './context-manager.ts'
 import { Diagnostics } from './diagnostics.ts'
 import type { IdGenerator } from './id-source.ts'
+import type { OpenSpans } from './open-spans.ts'
 import type { SpanSink } from './records.ts'
 import type { Sampler } from './sampler.ts'
 import { alwaysOnSampler, parentBasedSampler } from './samplers.ts'
@@ -40,6 +41,8 @@ export interface TracerProviderOptions {
   readonly idGenerator?: IdGenerator
   /** Default: a new SystemClock. */
   readonly clock?: Clock
+  /** Gets each sampled span from its start to its end. Default: no such list is kept. */
+  readonly openSpans?: OpenSpans
 }
 
 /** What `register` makes global beside the provider. */
@@ -77,6 +80,7 @@ export class TracerProvider implements ApiTracerProvider {
       sinks: [...(options.spanSinks ?? [])],
       processors: [...(options.spanProcessors ?? [])],
       idGenerator: options.idGenerator,
+      openSpans: options.openSpans,
     })
   }
 

@@ -136,6 +136,8 @@ export class Tracer implements ApiTracer {
     if (options.attributeBlock !== undefined) span.setAttributeBlock(options.attributeBlock)
     if (options.attributes !== undefined) span.setAttributes(options.attributes)
     if (options.links !== undefined) span.addLinks(options.links)
+    const { openSpans } = this.pipeline
+    if (openSpans !== undefined && (made.traceFlags & sampledFlag) !== 0) openSpans.add(span)
     if (this.pipeline.hasProcessors) this.pipeline.onStart(span, made.parent, made.context)
     return span
   }
