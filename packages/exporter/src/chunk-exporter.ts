@@ -1,10 +1,11 @@
+import type { ChunkEncoder } from '@throughline/otlp'
 import { Diagnostics } from './diagnostics.ts'
 import { withoutCredentials } from './endpoint.ts'
 import { type DropReason, type Ledger, LedgerBook } from './ledger.ts'
 import type { WorkerMessage } from './messages.ts'
 import type { ExporterSettings } from './options.ts'
 import { SentChunks } from './sent-chunks.ts'
-import type { ChunkEncoder, Signal } from './signal.ts'
+import type { ScopedItem, Signal } from './signal.ts'
 import { WorkerHandle } from './worker-handle.ts'
 
 const chunkSizeBytes = 256 * 1024
@@ -27,7 +28,7 @@ export interface FlushResult {
 }
 
 /** The exporter's side on the host's thread, for items of one signal: encodes each as it ends, hands chunks over, keeps the account. */
-export class ChunkExporter<Item> {
+export class ChunkExporter<Item extends ScopedItem> {
   readonly #signal: Signal<Item>
   readonly #settings: ExporterSettings
   readonly #encoder: ChunkEncoder<Item>

@@ -6,5 +6,10 @@ export { ExporterError, type ExporterErrorCode } from './exporter-error.ts'
 export type { DropReason, Ledger } from './ledger.ts'
 export type { RetryLimits, SignalName, TlsOptions } from './messages.ts'
 export type { OtlpExporterOptions } from './options.ts'
-export { createOtlpExporter, type OtlpExporter } from './otlp-exporter.ts'
+export {
+  createOtlpExporter,
+  createOtlpLogExporter,
+  type OtlpExporter,
+  type OtlpLogExporter,
+} from './otlp-exporter.ts'
 export { createStdoutExporter, type StdoutExporter, type StdoutExporterOptions } from './stdout-exporter.ts'

@@ -3,6 +3,7 @@ export type DropReason =
   | 'after_shutdown'
   | 'answer_too_large'
   | 'encode_error'
+  | 'log_record_too_large'
   | 'queue_full'
   | 'rejected'
   | 'retry_exhausted'

@@ -1,8 +1,9 @@
+import type { LogRecord } from '@throughline/otlp'
 import type { SpanSink } from '@throughline/trace'
 import { ChunkExporter, type FlushOptions, type FlushResult } from './chunk-exporter.ts'
 import type { Ledger } from './ledger.ts'
 import { type OtlpExporterOptions, resolveOptions } from './options.ts'
-import { spanSignal } from './signal.ts'
+import { logSignal, spanSignal } from './signal.ts'
 
 /**
  * A span sink that delivers spans by OTLP from a worker thread. Nothing of it throws into the host, does I/O on the
@@ -22,4 +23,22 @@ export interface OtlpExporter extends SpanSink {
 /** Makes the exporter; its thread and connections come later. Throws an ExporterError that names the option, its value and what is allowed. */
 export function createOtlpExporter(options: OtlpExporterOptions): OtlpExporter {
   return new ChunkExporter(spanSignal, resolveOptions(options))
+}
+
+/** The same for log records, with a thread, a queue and an account of its own; nothing is started before the first record. */
+export interface OtlpLogExporter extends Omit<OtlpExporter, 'onEnd'> {
+  /** Takes a record; its fields are read before this returns. */
+  onEmit(record: LogRecord): void
+}
+
+/** As `createOtlpExporter`; an endpoint without a path gets `/v1/logs`. */
+export function createOtlpLogExporter(options: OtlpExporterOptions): OtlpLogExporter {
+  const exporter = new ChunkExporter(logSignal, resolveOptions(options, 'logs'))
+  return {
+    onEmit: (record) => exporter.onEnd(record),
+    start: () => exporter.start(),
+    ledger: () => exporter.ledger(),
+    forceFlush: (flushOptions) => exporter.forceFlush(flushOptions),
+    shutdown: (flushOptions) => exporter.shutdown(flushOptions),
+  }
 }

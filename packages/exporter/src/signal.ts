@@ -1,28 +1,27 @@
 import {
-  type AddItemResult,
+  type ChunkEncoder,
+  type ChunkEncoderOptions,
+  LogChunkEncoder,
+  type LogRecord,
+  type ScopeRecord,
   SpanChunkEncoder,
-  type SpanChunkEncoderOptions,
   type SpanRecord,
 } from '@throughline/otlp'
 import type { DropReason } from './ledger.ts'
 import type { SignalName } from './messages.ts'
 
-/** Encodes items one by one into a buffer that always holds one chunk: what a SpanChunkEncoder promises, for any signal. */
-export interface ChunkEncoder<Item> {
-  readonly itemCount: number
-  readonly sizeBytes: number
-  add(item: Item): AddItemResult
-  finish(): Uint8Array
-  attach(buffer: ArrayBuffer): void
+/** Spans and log records alike are grouped by who made them. */
+export interface ScopedItem {
+  readonly scope: ScopeRecord
 }
 
 /** What the exporter has to know of a signal; everything else in it is the same for each. */
-export interface Signal<Item> {
+export interface Signal<Item extends ScopedItem> {
   readonly name: SignalName
   /** One item, in messages: `span`. */
   readonly itemName: string
   readonly tooLargeReason: DropReason
-  createEncoder(options: SpanChunkEncoderOptions): ChunkEncoder<Item>
+  createEncoder(options: ChunkEncoderOptions): ChunkEncoder<Item>
   /** What a message calls this item. */
   describe(item: Item): string
 }
@@ -33,4 +32,12 @@ export const spanSignal: Signal<SpanRecord> = {
   tooLargeReason: 'span_too_large',
   createEncoder: (options) => new SpanChunkEncoder(options),
   describe: (span) => `"${span.name}"`,
+}
+
+export const logSignal: Signal<LogRecord> = {
+  name: 'logs',
+  itemName: 'log record',
+  tooLargeReason: 'log_record_too_large',
+  createEncoder: (options) => new LogChunkEncoder(options),
+  describe: (record) => `a record of "${record.scope.name}"`,
 }

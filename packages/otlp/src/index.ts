@@ -55,10 +55,13 @@ export {
   type RpcStatus,
 } from './responses.ts'
 
-// For other packages: spans of a tracer, encoded one by one as they end.
+// For other packages: spans and log records, encoded one by one as they end.
 
+export { type AddItemResult, ChunkEncoder, type ChunkEncoderOptions } from './chunk-encoder.ts'
+export { LogChunkEncoder } from './log-chunk-encoder.ts'
+export type { FlatLogAttributes, LogRecord, LogValue } from './log-record.ts'
 export { OtlpError, type OtlpErrorCode } from './otlp-error.ts'
-export { type AddItemResult, SpanChunkEncoder, type SpanChunkEncoderOptions } from './span-chunk-encoder.ts'
+export { SpanChunkEncoder } from './span-chunk-encoder.ts'
 export type {
   AttributeBlock,
   AttributeValue,

@@ -203,28 +203,16 @@ test('arrays keep their nulls, empty ones too', () => {
 })
 
 test('a value of no attribute type keeps its key and does no harm', () => {
-  const odd: unknown[] = [
-    undefined,
-    null,
-    Symbol('s'),
-    10n,
-    { a: 1 },
-    () => 1,
-    new Date(0),
-    [{}, ['nested'], 3n],
-  ]
+  const odd: unknown[] = [undefined, null, Symbol('s'), () => 1, [Symbol('s'), ['nested'], 3n]]
   const encoder = new SpanChunkEncoder()
   encoder.add(
     spanRecord({ flatAttributes: [...odd.flatMap((value, i) => [`k${i}`, value as string]), 'end', 1] }),
   )
   const attributes = spans(encoder.finish())[0]?.attributes ?? []
-  assert.equal(attributes.length, odd.length + 1)
   assert.deepEqual(
-    attributes.slice(0, 4).map(({ value }) => value),
-    [null, null, null, null],
+    attributes.map(({ value }) => value),
+    [null, null, null, null, [null, ['nested'], 3], 1],
   )
-  assert.deepEqual(attributes.at(-2)?.value, [null, null, null])
-  assert.deepEqual(attributes.at(-1), { key: 'end', value: 1 })
 })
 
 test('keys of any length, more of them than are cached, and cached ones a second time', () => {

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer'
-import type { AttributeValue, FlatAttributes } from './span-record.ts'
+import type { FlatLogAttributes, LogValue } from './log-record.ts'
+import type { FlatAttributes } from './span-record.ts'
 
 /**
  * Writes protobuf fields into one fixed buffer. Every method takes the offset to write at and returns the offset after
@@ -21,7 +22,7 @@ export class WireWriter {
   }
 
   /** Attributes under field `tag`, each a KeyValue message. */
-  attributes(at: number, tag: number, flat: FlatAttributes): number {
+  attributes(at: number, tag: number, flat: FlatAttributes | FlatLogAttributes): number {
     let p = at
     for (let i = 0; i + 1 < flat.length; i += 2) {
       const key = flat[i]
@@ -36,12 +37,7 @@ export class WireWriter {
   }
 
   /** One KeyValue message. A value of no known type becomes an AnyValue with nothing in it: the key stays visible. */
-  #attribute(
-    at: number,
-    tag: number,
-    keyBytes: Uint8Array,
-    value: AttributeValue | null | undefined,
-  ): number {
+  #attribute(at: number, tag: number, keyBytes: Uint8Array, value: LogValue): number {
     const keySize = keyBytes.length
     if (typeof value === 'string') {
       // Up to here both lengths take one byte, if the text is ASCII: nothing is measured beforehand or moved afterwards.
@@ -51,7 +47,7 @@ export class WireWriter {
       }
       return this.#longString(at, tag, keyBytes, value)
     }
-    if (typeof value === 'object' && value !== null) return this.#array(at, tag, keyBytes, value)
+    if (typeof value === 'object' && value !== null) return this.#nested(at, tag, keyBytes, value)
     if (at + keySize + 24 > this.bytes.length) throw noRoom
     const bytes = this.bytes
     // A key of 100 bytes or more makes the length longer than one byte: those take the way of moving the body.
@@ -167,18 +163,57 @@ export class WireWriter {
     return this.#utf8(varint(bytes, p + 1, size), text, size)
   }
 
-  #array(at: number, tag: number, keyBytes: Uint8Array, values: readonly unknown[]): number {
-    const bytes = this.bytes
+  /** An AnyValue message under `tag`. */
+  value(at: number, tag: number, value: LogValue, depth = 0): number {
+    const bodyAt = this.open(at, tag)
+    return this.close(bodyAt, this.#valueBody(bodyAt, value, depth))
+  }
+
+  #nested(at: number, tag: number, keyBytes: Uint8Array, value: object): number {
     const pairAt = this.open(at, tag)
     const anyAt = this.open(this.raw(pairAt, keyBytes), 0x12)
-    const arrayAt = this.open(anyAt, 0x2a)
+    return this.close(pairAt, this.close(anyAt, this.#objectBody(anyAt, value, 0)))
+  }
+
+  #valueBody(at: number, value: unknown, depth: number): number {
+    if (typeof value === 'string') return this.string(at, 0x0a, value)
+    if (typeof value === 'object' && value !== null) return this.#objectBody(at, value, depth)
+    this.require(at, 11)
+    return this.#primitive(at, value)
+  }
+
+  /** The depth is a bound for cycles too; a wide cycle ends where the buffer ends. */
+  #objectBody(at: number, value: object, depth: number): number {
+    if (Array.isArray(value)) return this.#array(at, value, depth)
+    if (value instanceof Uint8Array) {
+      this.require(at, 11)
+      return this.raw(this.uint(at, 0x3a, value.length), value)
+    }
+    if (value instanceof Error) return this.string(at, 0x0a, value.stack ?? String(value))
+    if (depth >= valueDepthMax) return at
+    if ('toJSON' in value && typeof value.toJSON === 'function')
+      return this.#valueBody(at, value.toJSON(), depth + 1)
+    const mapAt = this.open(at, 0x32)
+    let p = mapAt
+    for (const [key, entry] of Object.entries(value)) {
+      if (entry === undefined || typeof entry === 'function' || typeof entry === 'symbol') continue
+      const pairAt = this.open(p, 0x0a)
+      p = this.close(pairAt, this.value(this.string(pairAt, 0x0a, key), 0x12, entry, depth + 1))
+    }
+    return this.close(mapAt, p)
+  }
+
+  #array(at: number, values: readonly unknown[], depth: number): number {
+    const bytes = this.bytes
+    const arrayAt = this.open(at, 0x2a)
     let p = arrayAt
-    const length = Array.isArray(values) ? values.length : 0
-    for (let i = 0; i < length; i++) {
-      const value = values[i]
+    for (const value of depth >= valueDepthMax ? [] : values) {
       if (typeof value === 'string') {
         const valueAt = this.open(p, 0x0a)
         p = this.close(valueAt, this.string(valueAt, 0x0a, value))
+      } else if (typeof value === 'object' && value !== null) {
+        const valueAt = this.open(p, 0x0a)
+        p = this.close(valueAt, this.#objectBody(valueAt, value, depth + 1))
       } else {
         this.require(p, 13)
         bytes[p] = 0x0a
@@ -187,7 +222,7 @@ export class WireWriter {
         p = end
       }
     }
-    return this.close(pairAt, this.close(anyAt, this.close(arrayAt, p)))
+    return this.close(arrayAt, p)
   }
 
   /** The body of an AnyValue: at most 11 bytes, for which the caller has made sure of room. */
@@ -205,6 +240,10 @@ export class WireWriter {
       }
       bytes[at] = 0x21
       return double(bytes, at + 1, value)
+    }
+    if (typeof value === 'bigint') {
+      bytes[at] = 0x18
+      return int64Varint(bytes, at + 1, value)
     }
     if (typeof value !== 'boolean') return at
     bytes[at] = 0x10
@@ -264,6 +303,8 @@ const messageSizeBytesMax = 256 * 1024 * 1024
 /** Thrown by WireWriter when the buffer has no room. Shared, so it says nothing about the place. */
 export const noRoom: Error = new Error('no room in the buffer')
 
+/** Protobuf decoders stop at 100 nested messages, and one level of values takes three of them. */
+const valueDepthMax = 24
 const textEncoder = new TextEncoder()
 const float = new Float64Array(1)
 const floatBytes = new Uint8Array(float.buffer)

@@ -12,17 +12,17 @@ export interface GrpcPeer {
 /** What the server says to the request of this index: bytes of an answer, a status, or nothing for ever (`undefined`). */
 export type GrpcResponder = (index: number) => Buffer | Partial<grpc.StatusObject> | undefined
 
-/** A real gRPC server with the TraceService, its messages left as bytes. */
+/** A real gRPC server with one of OTLP's services, its messages left as bytes. */
 export async function startGrpcPeer(
   respond: GrpcResponder,
-  options: { port?: number; credentials?: grpc.ServerCredentials } = {},
+  options: { port?: number; credentials?: grpc.ServerCredentials; service?: string } = {},
 ): Promise<GrpcPeer> {
   const requests: { body: Buffer; metadata: grpc.Metadata }[] = []
   const waiting = new Set<() => void>()
   const server = new grpc.Server()
   const service: grpc.ServiceDefinition = {
     Export: {
-      path: '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
+      path: `/opentelemetry.proto.collector.${options.service ?? 'trace.v1.TraceService'}/Export`,
       requestStream: false,
       responseStream: false,
       requestSerialize: passThrough,

@@ -41,9 +41,9 @@ export const flatAttributes: fc.Arbitrary<FlatAttributes> = fc
   .map((pairs) => pairs.flat())
 
 const word = fc.integer({ min: -0x80000000, max: 0xffffffff })
-const count = fc.integer({ min: 0, max: 0xffffffff })
-const milliseconds = fc.double({ min: -1e6, max: 1e9, noNaN: true })
-const hex = (length: number): fc.Arbitrary<string> =>
+export const count: fc.Arbitrary<number> = fc.integer({ min: 0, max: 0xffffffff })
+export const milliseconds: fc.Arbitrary<number> = fc.double({ min: -1e6, max: 1e9, noNaN: true })
+export const hex = (length: number): fc.Arbitrary<string> =>
   fc.string({ unit: fc.constantFrom(...'0123456789abcdef'.split('')), minLength: length, maxLength: length })
 
 const event: fc.Arbitrary<EventRecord> = fc.record({

@@ -1,5 +1,6 @@
-import type { DecodedKeyValue, DecodedScope, DecodedSpan, DecodedValue } from '../model.ts'
-import type { FlatAttributes, ScopeRecord, SpanRecord } from '../span-record.ts'
+import type { LogRecord } from '../log-record.ts'
+import type { DecodedKeyValue, DecodedLogRecord, DecodedScope, DecodedSpan, DecodedValue } from '../model.ts'
+import type { ScopeRecord, SpanRecord } from '../span-record.ts'
 
 /** What a receiver must read for a SpanRecord, worked out the slow and obvious way: bigint and string arithmetic. */
 export function expectedSpan(span: SpanRecord, originUnixNano: bigint): DecodedSpan {
@@ -37,6 +38,23 @@ export function expectedSpan(span: SpanRecord, originUnixNano: bigint): DecodedS
   }
 }
 
+export function expectedLogRecord(record: LogRecord, originUnixNano: bigint): DecodedLogRecord {
+  const isInSpan = record.traceId !== ''
+  return {
+    timeUnixNano: time(record.timeMs, originUnixNano),
+    observedTimeUnixNano: time(record.observedTimeMs, originUnixNano),
+    severityNumber: record.severityNumber,
+    severityText: wellFormed(record.severityText),
+    body: expectedValue(record.body),
+    attributes: expectedAttributes(record.flatAttributes),
+    droppedAttributesCount: record.droppedAttributesCount,
+    flags: isInSpan ? record.traceFlags : 0,
+    traceId: record.traceId,
+    spanId: isInSpan ? record.spanId : '',
+    eventName: wellFormed(record.eventName),
+  }
+}
+
 export function expectedScope(scope: ScopeRecord): DecodedScope {
   return {
     name: wellFormed(scope.name),
@@ -46,7 +64,7 @@ export function expectedScope(scope: ScopeRecord): DecodedScope {
   }
 }
 
-export function expectedAttributes(flat: FlatAttributes): DecodedKeyValue[] {
+export function expectedAttributes(flat: readonly unknown[]): DecodedKeyValue[] {
   const attributes: DecodedKeyValue[] = []
   for (let i = 0; i < flat.length; i += 2) {
     attributes.push({ key: wellFormed(String(flat[i])), value: expectedValue(flat[i + 1]) })
@@ -57,6 +75,12 @@ export function expectedAttributes(flat: FlatAttributes): DecodedKeyValue[] {
 function expectedValue(value: unknown): DecodedValue {
   if (typeof value === 'string') return wellFormed(value)
   if (Array.isArray(value)) return value.map(expectedValue)
+  if (value instanceof Uint8Array) return Uint8Array.from(value)
+  if (typeof value === 'object' && value !== null) {
+    const entries = Object.entries(value).filter(([, entry]) => entry !== undefined)
+    return { entries: entries.map(([key, entry]) => ({ key: wellFormed(key), value: expectedValue(entry) })) }
+  }
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value
   // An int64 has no negative zero.
   if (typeof value === 'number') return value === 0 ? 0 : value
   return typeof value === 'boolean' ? value : null

@@ -1,4 +1,11 @@
-import type { DecodedKeyValue, DecodedScope, DecodedSpan, DecodedValue, TracesData } from '../model.ts'
+import type {
+  DecodedKeyValue,
+  DecodedLogRecord,
+  DecodedScope,
+  DecodedSpan,
+  DecodedValue,
+  TracesData,
+} from '../model.ts'
 
 // protobufjs's plain objects as our decoded shapes, so that both sides of a comparison are of one form.
 
@@ -40,6 +47,34 @@ type OfficialSpan = Omit<
   events: { timeUnixNano: string; name: string; attributes: OfficialPair[]; droppedAttributesCount: number }[]
   links: (Omit<DecodedSpan['links'][number], 'attributes'> & { attributes: OfficialPair[] })[]
   status: DecodedSpan['status'] | null
+}
+
+type OfficialLogRecord = Omit<
+  DecodedLogRecord,
+  'timeUnixNano' | 'observedTimeUnixNano' | 'body' | 'attributes'
+> & {
+  timeUnixNano: string
+  observedTimeUnixNano: string
+  body: OfficialValue | null
+  attributes: OfficialPair[]
+}
+
+/** The records of a request, whatever their resource and scope. */
+export function logRecordsFromOfficial(decoded: unknown): DecodedLogRecord[] {
+  const { resourceLogs } = decoded as {
+    resourceLogs: { scopeLogs: { logRecords: OfficialLogRecord[] }[] }[]
+  }
+  return resourceLogs.flatMap(({ scopeLogs }) =>
+    scopeLogs.flatMap(({ logRecords }) =>
+      logRecords.map((record) => ({
+        ...record,
+        timeUnixNano: BigInt(record.timeUnixNano),
+        observedTimeUnixNano: BigInt(record.observedTimeUnixNano),
+        body: value(record.body),
+        attributes: attributes(record.attributes),
+      })),
+    ),
+  )
 }
 
 export function tracesFromOfficial(decoded: unknown): TracesData {
