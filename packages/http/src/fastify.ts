@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { context } from '@opentelemetry/api'
 import { startHandledSpan } from './middleware.ts'
 import type { HttpOptions } from './options.ts'
-import { serverSpanOf } from './server-span.ts'
+import { recordHttpException, serverSpanOf, setHttpRoute } from './server-span.ts'
 import { HttpTracing } from './trace.ts'
 
 /** The parts of Fastify 5's request that are read here. */
@@ -36,7 +36,7 @@ export function fastifyTracing(app: FastifyLike, options: HttpOptions, done: (er
     const before = serverSpanOf(request.raw)
     const seen = before ?? startHandledSpan(tracing, { request: request.raw, response: reply.raw })
     // No URL: the handler for what no route took.
-    seen?.setRoute(request.routeOptions.url ?? '')
+    setHttpRoute(request.raw, request.routeOptions.url ?? '')
     if (before === undefined && seen !== undefined) context.with(seen.context, next)
     else next()
   })
@@ -45,8 +45,7 @@ export function fastifyTracing(app: FastifyLike, options: HttpOptions, done: (er
 }
 
 const recordError: ErrorHook = (request, _, error, next) => {
-  const seen = serverSpanOf(request.raw)
-  if (seen !== undefined && !isAnswer(error, seen.tracing.errorStatusFrom)) seen.recordException(error)
+  recordHttpException(request.raw, error)
   next()
 }
 
@@ -55,9 +54,3 @@ Object.assign(fastifyTracing, {
   [Symbol.for('skip-override')]: true,
   [Symbol.for('fastify.display-name')]: '@throughline/http',
 })
-
-/** Errors that only carry a 4xx answer (validation, not found) are no exceptions of the server. */
-function isAnswer(error: Error, errorStatusFrom: number): boolean {
-  const { statusCode } = error as { statusCode?: unknown }
-  return typeof statusCode === 'number' && statusCode >= 400 && statusCode < errorStatusFrom
-}

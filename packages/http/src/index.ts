@@ -4,7 +4,9 @@ export {
   type FastifyRequestLike,
   fastifyTracing,
 } from './fastify.ts'
+export { type HonoContextLike, honoTracing } from './hono.ts'
 export { type HttpInstrumentation, instrumentHttp } from './instrument.ts'
+export { type KoaContextLike, koaTracing } from './koa.ts'
 export { type HttpHandler, type HttpMiddleware, httpMiddleware } from './middleware.ts'
 export {
   type HttpOptions,
@@ -14,6 +16,6 @@ export {
   type OutgoingTarget,
   type Semconv,
 } from './options.ts'
-export { setHttpRoute } from './server-span.ts'
+export { httpRouteOf, recordHttpException, setHttpRoute } from './server-span.ts'
 export { tracedAgent } from './traced-agent.ts'
 export { tracedFetch } from './traced-fetch.ts'

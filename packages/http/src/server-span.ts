@@ -8,9 +8,12 @@ import type { HttpTracing } from './trace.ts'
 /** Shared by all copies of this package in a process, so that two of them do not make two spans for one request. */
 const serverSpanKey: unique symbol = Symbol.for('throughline.http.server-span')
 
+const routeKey: unique symbol = Symbol.for('throughline.http.route')
+
 /** A request that passed through this package. */
 export interface SeenRequest extends IncomingMessage {
   [serverSpanKey]?: ServerSpan
+  [routeKey]?: string
 }
 
 /** The server side of one request: seen, and recorded by a span if `span` is set. */
@@ -73,7 +76,7 @@ export class ServerSpan {
     const { span } = this
     if (span === undefined || this.#ended) return
     try {
-      if (!this.#routed) this.setRoute(expressRoute(this.request))
+      if (!this.#routed) this.setRoute(httpRouteOf(this.request))
       this.#setStatusCode(span)
       const status = this.response.statusCode
       if (status >= this.tracing.errorStatusFrom) this.#setError(span, String(status), '')
@@ -88,7 +91,7 @@ export class ServerSpan {
     const { span } = this
     if (span === undefined || this.#ended) return
     try {
-      if (!this.#routed) this.setRoute(expressRoute(this.request))
+      if (!this.#routed) this.setRoute(httpRouteOf(this.request))
       if (this.response.headersSent) this.#setStatusCode(span)
       this.#setError(span, 'aborted', 'connection closed before the response was complete')
     } catch (error) {
@@ -136,5 +139,27 @@ export function serverSpanOf(request: IncomingMessage): ServerSpan | undefined {
  * call it once the route is matched, with the template (`/users/:id`), never with the path itself.
  */
 export function setHttpRoute(request: IncomingMessage, route: string): void {
+  if (route === '') return
+  ;(request as SeenRequest)[routeKey] = route
   serverSpanOf(request)?.setRoute(route)
+}
+
+/** The template of the route that took `request`, with and without tracing; empty while none has, or where it is not known. */
+export function httpRouteOf(request: IncomingMessage): string {
+  return (request as SeenRequest)[routeKey] ?? expressRoute(request)
+}
+
+/**
+ * Records on the server span of `request` what a handler threw, for those who answer it themselves instead of passing it
+ * on. Errors whose `status` or `statusCode` is a 4xx are answers and are left out.
+ */
+export function recordHttpException(request: IncomingMessage, thrown: unknown): void {
+  const seen = serverSpanOf(request)
+  if (seen !== undefined && !isAnswer(thrown, seen.tracing.errorStatusFrom)) seen.recordException(thrown)
+}
+
+/** Errors that only carry a 4xx answer (validation, not found) are no exceptions of the server. */
+function isAnswer(thrown: unknown, errorStatusFrom: number): boolean {
+  const { status, statusCode = status } = (thrown ?? {}) as { status?: unknown; statusCode?: unknown }
+  return typeof statusCode === 'number' && statusCode >= 400 && statusCode < errorStatusFrom
 }

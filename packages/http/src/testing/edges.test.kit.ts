@@ -5,18 +5,14 @@ import https from 'node:https'
 import type { Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import type { TLSSocket } from 'node:tls'
-import { context, propagation, SpanStatusCode, trace } from '@opentelemetry/api'
+import { context, propagation, SpanStatusCode } from '@opentelemetry/api'
 import { type HttpOptions, instrumentHttp } from '../index.ts'
 import { contractOf } from './contract.test.kit.ts'
-import { connect, listen, readToClose, readUntil, request, serve } from './net.test.kit.ts'
+import { activeTraceId, connect, listen, readToClose, readUntil, request, serve } from './net.test.kit.ts'
 import type { TestProvider } from './provider.test.kit.ts'
 
 const traceId = '0af7651916cd43dd8448eb211c80319c'
 const traceparent = `00-${traceId}-b7ad6b7169203331-01`
-
-function activeTraceId(): string {
-  return trace.getSpanContext(context.active())?.traceId ?? 'none'
-}
 
 function instrument(t: TestContext, options: HttpOptions = {}): void {
   const instrumentation = instrumentHttp(options)

@@ -3,20 +3,16 @@ import { once } from 'node:events'
 import http from 'node:http'
 import http2 from 'node:http2'
 import type { TestContext } from 'node:test'
-import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import { SpanKind, SpanStatusCode } from '@opentelemetry/api'
 import express, { type RequestHandler } from 'express'
 import fastify, { type FastifyInstance } from 'fastify'
 import { fastifyTracing, type HttpOptions, httpMiddleware, instrumentHttp, setHttpRoute } from '../index.ts'
 import { contractOf } from './contract.test.kit.ts'
-import { listen, portOf, request, serve, throwing } from './net.test.kit.ts'
+import { activeTraceId, listen, portOf, request, serve, throwing } from './net.test.kit.ts'
 import type { TestProvider } from './provider.test.kit.ts'
 
 const traceId = '0af7651916cd43dd8448eb211c80319c'
 const traceparent = `00-${traceId}-b7ad6b7169203331-01`
-
-function activeTraceId(): string {
-  return trace.getSpanContext(context.active())?.traceId ?? 'none'
-}
 
 function instrument(t: TestContext, options: HttpOptions = {}): void {
   const instrumentation = instrumentHttp({ client: false, ...options })

@@ -2,8 +2,14 @@ import { once } from 'node:events'
 import http, { type RequestListener, type Server } from 'node:http'
 import net, { type AddressInfo, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
+import { context, trace } from '@opentelemetry/api'
 
 /** A listening server that is closed, with its connections, when the test ends. */
+/** Of the context in which this is called; `none` without a span. */
+export function activeTraceId(): string {
+  return trace.getSpanContext(context.active())?.traceId ?? 'none'
+}
+
 export async function listen(t: TestContext, server: Server): Promise<number> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
