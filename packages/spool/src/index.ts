@@ -1,0 +1,8 @@
+export type { AdoptedOwner, AdoptOptions, AdoptResult } from './adoption.ts'
+export type { SpoolFailure, SpoolFailureReason } from './failure.ts'
+export type { SpoolFileSystem } from './file-system.ts'
+export { type SpoolLimits, SpoolOptionError, type SpoolOptions } from './options.ts'
+export type { ProcessIdentity, ProcessProbe } from './process-identity.ts'
+export { openSpool, type Spool } from './spool.ts'
+export type { AppendResult, NewRecord, SpoolRecord, TakenRecord } from './spool-record.ts'
+export type { SpoolCount, SpoolDamage, SpoolDrop, SpoolDropReason, SpoolStats } from './stats.ts'
