@@ -1,3 +1,9 @@
+export type { HealthCheck } from './httpkit/health.ts'
+export { type HttpChainOptions, httpChain } from './httpkit/http-chain.ts'
+export { HttpError, type HttpErrorCode, sendError, sendJson } from './httpkit/http-error.ts'
+export { readJson } from './httpkit/read-json.ts'
+export { requestIdOf } from './httpkit/request-id.ts'
+export type { RequestSummary } from './httpkit/request-log.ts'
 export {
   createIdentityClient,
   type IdentityClient,
@@ -6,3 +12,4 @@ export {
 export { IdentityError, type IdentityErrorCode } from './identityclient/identity-error.ts'
 export type { Introspection } from './identityclient/introspection.ts'
 export type { ServiceToken, ServiceTokenRequest } from './identityclient/service-tokens.ts'
+export type { ServiceLogger } from './logger.ts'

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { inspect } from 'node:util'
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api'
-import { type ReadableSpan, TracerProvider } from '@throughline/trace'
 import { answerJson, type JsonResponder, type JsonServer, startJsonServer } from '../testing/json-server.ts'
+import { collectSpans } from '../testing/spans.ts'
 import { createIdentityClient, type IdentityClient } from './identity-client.ts'
 import type { IdentityErrorCode } from './identity-error.ts'
 import { Introspector } from './introspector.ts'
@@ -225,19 +225,8 @@ describe('options', () => {
 
 describe('the trace', () => {
   it('each call is a client span whose context is sent, and no secret is in it', async (t) => {
-    const spans: ReadableSpan[] = []
-    const provider = new TracerProvider({
-      spanProcessors: [
-        {
-          onStart: () => {},
-          onEnd: (span) => void spans.push(span),
-          forceFlush: () => Promise.resolve(),
-          shutdown: () => Promise.resolve(),
-        },
-      ],
-    })
-    provider.register()
-    t.after(() => provider.unregister())
+    const { ended: spans, unregister } = collectSpans()
+    t.after(unregister)
     await client().introspect(token)
     respond = answerJson(503, {})
     await refused(client().introspect(token), 'identity_unavailable')
