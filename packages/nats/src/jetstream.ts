@@ -4,36 +4,40 @@ import type {
   ConsumerMessages,
   Consumers,
   JetStreamClient,
-  JetStreamPublishOptions,
   JsMsg,
   NextOptions,
   PubAck,
   PushConsumer,
 } from '@nats-io/jetstream'
-import { headers, type Payload } from '@nats-io/nats-core'
+import { headers, type NatsConnection } from '@nats-io/nats-core'
 import { context, type Span, SpanKind, type TimeInput } from '@opentelemetry/api'
 import * as keys from './attributes.ts'
 import { extractFromHeaders, spanContextOf } from './carrier.ts'
+import { tracingOf } from './connections.ts'
+import { type HookedCall, hookMethod, isHooked } from './hook.ts'
 import { traceIterable } from './message-iterator.ts'
 import type { NatsTracingOptions } from './options.ts'
 import { addDelivery, handOver, noteHandOver, runProcessing } from './process.ts'
 import { markSent } from './sent.ts'
-import { tracingOf } from './trace.ts'
 import { endSpan, endSpanWithError, NatsTracing } from './tracing.ts'
-import { wrap } from './wrap.ts'
+import { isTraced, markTraced, wrap } from './wrap.ts'
 
 /**
  * Returns the JetStream client with tracing: publish is one PRODUCER span that ends with the server's ack, each message of
  * consume() and fetch() is handled inside a CONSUMER span (see traceNats), next() is a CLIENT span when it brings a
  * message, which processMessage then processes. Calls of JetStream's API make no spans.
  *
- * A client on a traced connection takes its options from there: `tracedJetstream(jetstream(traceNats(connection)))`.
+ * A client on a connection of traceNats is traced without it, and is returned as it is. It is for clients that traceNats
+ * cannot find, since a bundler has joined them to the program, and for connections without tracing.
  */
 export function tracedJetstream<T extends JetStreamClient>(client: T, options?: NatsTracingOptions): T {
-  const tracing = jetstreamTracing(client, options)
+  // The client's class has a field for its connection that its type does not show.
+  const { nc } = client as { nc?: NatsConnection }
+  if (isTraced(client) || isHooked(client, nc)) return client
+  const inherited = options === undefined ? tracingOf(nc) : undefined
+  const tracing = inherited ?? new NatsTracing(options ?? {}, nc)
   const replaced: Partial<JetStreamClient> = {
-    publish: (subject, payload, publishOptions) =>
-      publish(tracing, client, { subject, payload, publishOptions }),
+    publish: (...args) => publish({ tracing, args, untraced: (...changed) => client.publish(...changed) }),
     consumers: tracedConsumers(tracing, client.consumers),
     streams: wrap(client.streams, {
       get: async (name) => {
@@ -47,28 +51,60 @@ export function tracedJetstream<T extends JetStreamClient>(client: T, options?: 
     }),
   }
   // T's further members are those of the client itself.
-  return wrap(client, replaced as Partial<T>)
+  return markTraced(wrap(client, replaced as Partial<T>))
 }
 
-/** The tracing of the client's connection, unless there are options of its own. */
-function jetstreamTracing(client: JetStreamClient, options: NatsTracingOptions | undefined): NatsTracing {
-  // The client's class has a getter for its connection that its type does not show.
-  const { nc } = client as { nc?: ConstructorParameters<typeof NatsTracing>[1] }
-  const inherited = tracingOf(nc)
-  if (inherited !== undefined && options === undefined) return inherited
-  return new NatsTracing(options ?? {}, nc)
+/** Hooks the classes of a copy of @nats-io/jetstream: clients on traced connections do what tracedJetstream gives. */
+export function hookJetstream(exports: unknown): void {
+  const { jetstream } = exports as { jetstream: (connection: unknown) => JetStreamClient }
+  // Only the client's class is exported; its members know their own. A client asks its connection for this prefix alone.
+  const client = jetstream({ options: { inboxPrefix: '_INBOX' } })
+  hookMethod<WithConnection, Parameters<JetStreamClient['publish']>, Promise<PubAck>>(
+    Object.getPrototypeOf(client),
+    'publish',
+    { connectionOf: (self) => self.nc, traced: publish },
+  )
+  hookConsumers(Object.getPrototypeOf(client.consumers))
 }
 
-interface Publish {
-  readonly subject: string
-  readonly payload: Payload | undefined
-  readonly publishOptions: Partial<JetStreamPublishOptions> | undefined
+/** A stream's getConsumer() makes such an object for itself. */
+function hookConsumers(prototype: object): void {
+  for (const name of ['get', 'getConsumerFromInfo']) {
+    hookMethod<object, unknown[], Consumer | Promise<Consumer>>(prototype, name, {
+      connectionOf: connectionOfConsumers,
+      traced: ({ tracing, args, untraced }) => {
+        const consumer = untraced(...args)
+        return consumer instanceof Promise
+          ? consumer.then((made) => tracedConsumer(tracing, made))
+          : tracedConsumer(tracing, consumer)
+      },
+    })
+  }
+  for (const name of ['getPushConsumer', 'getBoundPushConsumer']) {
+    hookMethod<object, unknown[], Promise<PushConsumer>>(prototype, name, {
+      connectionOf: connectionOfConsumers,
+      traced: async ({ tracing, args, untraced }) => {
+        const consumer = await untraced(...args)
+        return isStoreStream(String(args[0])) ? consumer : tracedPushConsumer(tracing, consumer)
+      },
+    })
+  }
 }
 
-async function publish(tracing: NatsTracing, client: JetStreamClient, send: Publish): Promise<PubAck> {
-  const { subject, payload, publishOptions } = send
+function connectionOfConsumers({ api }: { api?: WithConnection }): unknown {
+  return api?.nc
+}
+
+interface WithConnection {
+  readonly nc?: unknown
+}
+
+type Publish = Omit<HookedCall<object, Parameters<JetStreamClient['publish']>, Promise<PubAck>>, 'self'>
+
+async function publish({ tracing, args, untraced }: Publish): Promise<PubAck> {
+  const [subject, payload, publishOptions] = args
   // A KV or object store on this client: its own spans are those of tracedKv.
-  if (keys.roleOf(subject) !== 'message') return client.publish(subject, payload, publishOptions)
+  if (keys.roleOf(subject) !== 'message') return untraced(subject, payload, publishOptions)
   const sending = tracing.startSend({
     kind: SpanKind.PRODUCER,
     operation: 'publish',
@@ -79,7 +115,7 @@ async function publish(tracing: NatsTracing, client: JetStreamClient, send: Publ
   })
   try {
     const carrying = markSent(sending.headers ?? headers())
-    const ack = await client.publish(subject, payload, { ...publishOptions, headers: carrying })
+    const ack = await untraced(subject, payload, { ...publishOptions, headers: carrying })
     sending.span?.setAttributes({
       [keys.natsStream]: ack.stream,
       [keys.natsSequence]: ack.seq,

@@ -3,17 +3,39 @@ import type { MsgHdrs } from '@nats-io/nats-core'
 import { type Attributes, context, type Span, SpanKind, trace } from '@opentelemetry/api'
 import * as keys from './attributes.ts'
 import { extractFromHeaders, spanContextOf } from './carrier.ts'
+import { tracingOf } from './connections.ts'
+import { hookMethod, isHooked } from './hook.ts'
 import type { NatsTracingOptions } from './options.ts'
-import { tracingOf } from './trace.ts'
 import { endSpan, endSpanWithError, NatsTracing } from './tracing.ts'
-import { wrap } from './wrap.ts'
+import { isTraced, markTraced, wrap } from './wrap.ts'
 
-/** Returns the KV manager with tracing: the buckets that it opens and creates are those of tracedKv. */
+/**
+ * Returns the KV manager with tracing: the buckets that it opens and creates are those of tracedKv. A manager on a
+ * connection of traceNats is traced without it, and is returned as it is (see tracedJetstream).
+ */
 export function tracedKvm(manager: Kvm, options?: NatsTracingOptions): Kvm {
-  return wrap(manager, {
-    create: async (name, bucketOptions) => tracedKv(await manager.create(name, bucketOptions), options),
-    open: async (name, bucketOptions) => tracedKv(await manager.open(name, bucketOptions), options),
-  })
+  if (isTraced(manager) || isHooked(manager, connectionOfManager(manager))) return manager
+  return markTraced(
+    wrap(manager, {
+      create: async (name, bucketOptions) => tracedKv(await manager.create(name, bucketOptions), options),
+      open: async (name, bucketOptions) => tracedKv(await manager.open(name, bucketOptions), options),
+    }),
+  )
+}
+
+/** Hooks the classes of a copy of @nats-io/kv: buckets on traced connections do what tracedKv gives. */
+export function hookKv(exports: unknown): void {
+  const { Kvm } = exports as { Kvm: { readonly prototype: Kvm } }
+  for (const name of ['create', 'open']) {
+    hookMethod<object, unknown[], Promise<KV>>(Kvm.prototype, name, {
+      connectionOf: connectionOfManager,
+      traced: async ({ args, untraced }) => tracedKv(await untraced(...args)),
+    })
+  }
+}
+
+function connectionOfManager(manager: { js?: { nc?: unknown } }): unknown {
+  return manager.js?.nc
 }
 
 /**
@@ -24,6 +46,7 @@ export function tracedKvm(manager: Kvm, options?: NatsTracingOptions): Kvm {
  * The span of watch, keys and history ends when the iterator is there: entries come for as long as somebody reads.
  */
 export function tracedKv<T extends KV>(kv: T, options?: NatsTracingOptions): T {
+  if (isTraced(kv)) return kv
   const store = storeOf(kv, options)
   const run = <R>(call: Omit<Call<R>, 'store'>): Promise<R> => traceCall({ store, ...call })
   const replaced: Partial<KV> = {
@@ -52,7 +75,7 @@ export function tracedKv<T extends KV>(kv: T, options?: NatsTracingOptions): T {
     keys: (key) => run({ operation: 'keys', key, call: () => kv.keys(key) }),
   }
   // T's further members are those of the bucket itself.
-  return wrap(kv, replaced as Partial<T>)
+  return markTraced(wrap(kv, replaced as Partial<T>))
 }
 
 interface Store {

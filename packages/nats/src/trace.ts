@@ -10,6 +10,8 @@ import type {
 } from '@nats-io/nats-core'
 import { context, SpanKind } from '@opentelemetry/api'
 import * as keys from './attributes.ts'
+import { hookLoadedClasses } from './classes.ts'
+import { setTracing, tracingOf } from './connections.ts'
 import { traceIterable } from './message-iterator.ts'
 import type { NatsTracingOptions } from './options.ts'
 import { contextOfMessage, handOver, runProcessing } from './process.ts'
@@ -17,13 +19,6 @@ import { traceReplies } from './replies.ts'
 import { isSent, markSent } from './sent.ts'
 import { endSpan, endSpanWithError, NatsTracing } from './tracing.ts'
 import { wrap } from './wrap.ts'
-
-const tracings = new WeakMap<object, NatsTracing>()
-
-/** The tracing of a connection that traceNats returned. */
-export function tracingOf(connection: unknown): NatsTracing | undefined {
-  return typeof connection === 'object' && connection !== null ? tracings.get(connection) : undefined
-}
 
 /**
  * Returns the connection with tracing: publish and respond make PRODUCER spans, request and requestMany CLIENT spans, and
@@ -34,7 +29,8 @@ export function tracingOf(connection: unknown): NatsTracing | undefined {
  * tracedJetstream and tracedKv give them their spans. Wrapping a traced connection again returns it as it is.
  */
 export function traceNats<T extends NatsConnection>(connection: T, options: NatsTracingOptions = {}): T {
-  if (tracings.has(connection)) return connection
+  if (tracingOf(connection) !== undefined) return connection
+  hookLoadedClasses()
   const tracing = new NatsTracing(options, connection)
   const replaced: Partial<NatsConnection> = {
     publish: (subject, payload, publishOptions) =>
@@ -53,8 +49,11 @@ export function traceNats<T extends NatsConnection>(connection: T, options: Nats
       requestMany(tracing, connection, { subject, payload, requestOptions }),
   }
   // T's further members are those of the connection itself.
-  const traced = wrap(connection, replaced as Partial<T>)
-  tracings.set(traced, tracing)
+  const traced = wrap(connection, replaced as Partial<T>, (property) => {
+    // Every client of JetStream reads it when it is made: one may have been loaded since.
+    if (property === 'options') hookLoadedClasses()
+  })
+  setTracing(traced, tracing)
   return traced
 }
 

@@ -7,7 +7,7 @@ import { connect, type NatsConnection } from '@nats-io/transport-node'
 import { context, propagation, ROOT_CONTEXT } from '@opentelemetry/api'
 import { type NatsServer, startNatsServer } from '@throughline/nats-server'
 import { AsyncContextManager, w3cTraceContextPropagator } from '@throughline/trace'
-import { extractFromHeaders, processMessage, tracedJetstream, tracedKv, traceNats } from './index.ts'
+import { extractFromHeaders, processMessage, traceNats } from './index.ts'
 
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
@@ -76,11 +76,11 @@ describe('without a tracer', () => {
   })
 
   it('JetStream and KV work, and carry the context of their caller', async () => {
-    const js = tracedJetstream(jetstream(traced))
+    const js = jetstream(traced)
     const manager = await js.jetstreamManager()
     await manager.streams.add({ name: 'U', subjects: ['u.>'] })
     await manager.consumers.add('U', { durable_name: 'd' })
-    const kv = tracedKv(await new Kvm(js).create('plain'))
+    const kv = await new Kvm(js).create('plain')
     const carried = headers()
     carried.set('traceparent', traceparent)
     await context.with(extractFromHeaders(carried, ROOT_CONTEXT), async () => {

@@ -2,7 +2,11 @@
  * The same object to its user, with some methods replaced. Everything else, its state and its class included, is the
  * target's; methods run on the target itself, so that their own calls are not traced a second time.
  */
-export function wrap<T extends object>(target: T, replaced: Partial<T>): T {
+export function wrap<T extends object>(
+  target: T,
+  replaced: Partial<T>,
+  onRead?: (property: PropertyKey) => void,
+): T {
   const replacements = new Map<PropertyKey, unknown>(Object.entries(replaced))
   const bound = new Map<PropertyKey, { readonly method: unknown; readonly bound: unknown }>()
   return new Proxy(target, {
@@ -10,7 +14,10 @@ export function wrap<T extends object>(target: T, replaced: Partial<T>): T {
       const replacement = replacements.get(property)
       if (replacement !== undefined) return replacement
       const value: unknown = Reflect.get(target, property, target)
-      if (typeof value !== 'function' || property === 'constructor') return value
+      if (typeof value !== 'function' || property === 'constructor') {
+        onRead?.(property)
+        return value
+      }
       const known = bound.get(property)
       if (known?.method === value) return known.bound
       const method: unknown = value.bind(target)
@@ -23,4 +30,16 @@ export function wrap<T extends object>(target: T, replaced: Partial<T>): T {
       return Reflect.set(target, property, value, target)
     },
   })
+}
+
+const traced = new WeakSet<object>()
+
+/** Notes that an object has its tracing, so that it gets none a second time. */
+export function markTraced<T extends object>(object: T): T {
+  traced.add(object)
+  return object
+}
+
+export function isTraced(object: object): boolean {
+  return traced.has(object)
 }

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { connect } from '@nats-io/transport-node'
 import { SpanKind, trace } from '@opentelemetry/api'
-import { tracedJetstream, traceNats } from '@throughline/nats'
+import { traceNats } from '@throughline/nats'
 import { startNatsServer } from '@throughline/nats-server'
 import { type ReadableSpan, TracerProvider, w3cTraceContextPropagator } from '@throughline/trace'
 
@@ -55,7 +55,7 @@ function sendToGo(span: { end(): void }): void {
 }
 
 for await (const _message of fromGo) break
-const consumer = await tracedJetstream(jetstream(connection)).consumers.get('G', 'd')
+const consumer = await jetstream(connection).consumers.get('G', 'd')
 for await (const message of await consumer.fetch({ max_messages: 1, expires: 5_000 })) message.ack()
 const [code] = await ended
 await connection.drain()

@@ -3,7 +3,7 @@ import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManage
 import { type KV, Kvm } from '@nats-io/kv'
 import { type Authenticator, type NatsConnection, nkeyAuthenticator } from '@nats-io/nats-core'
 import { connect, type NodeConnectionOptions } from '@nats-io/transport-node'
-import { type NatsTracingOptions, tracedJetstream, tracedKvm, traceNats } from '@throughline/nats'
+import { type NatsTracingOptions, traceNats } from '@throughline/nats'
 import type { Logger } from 'pino'
 import type { Config, NatsAuthConfig, NatsConnectionConfig } from '../config/index.ts'
 import { ensureInfrastructure } from './infrastructure.ts'
@@ -48,9 +48,9 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
 
 async function openBus(bare: NatsConnection, { connection, config }: BusOptions): Promise<Bus> {
   const nc = traceNats(bare, tracingOptions)
-  const js = tracedJetstream(jetstream(nc))
+  const js = jetstream(nc)
   const jsm = await jetstreamManager(nc)
-  const kvm = tracedKvm(new Kvm(js))
+  const kvm = new Kvm(js)
   const names = namesFor(config, connection.namespace)
   await ensureInfrastructure(jsm, kvm, { config, names })
   const [jobs, registry, facts, state] = await Promise.all(

@@ -2,14 +2,14 @@
 import { jetstream } from '@nats-io/jetstream'
 import { Kvm } from '@nats-io/kv'
 import { connect } from '@nats-io/transport-node'
-import { processMessage, tracedJetstream, tracedKvm, traceNats } from '@throughline/nats'
+import { processMessage, traceNats } from '@throughline/nats'
 
 export async function main(servers: string): Promise<string> {
   const nc = traceNats(await connect({ servers }), {
     destinationTemplate: (subject) => (subject.startsWith('orders.') ? 'orders.{id}' : undefined),
   })
-  const js = tracedJetstream(jetstream(nc))
-  const kv = await tracedKvm(new Kvm(js)).create('orders')
+  const js = jetstream(nc)
+  const kv = await new Kvm(nc).create('orders')
 
   const manager = await js.jetstreamManager()
   await manager.streams.add({ name: 'ORDERS', subjects: ['orders.*'] })

@@ -20,7 +20,7 @@ export function jetstreamContract(harness: Harness): void {
     before(async () => {
       manager = await jetstreamManager(world.untraced)
       await manager.streams.add({ name: 'JOBS', subjects: ['jobs.>'] })
-      js = tracedJetstream(jetstream(world.traced))
+      js = jetstream(world.traced)
     })
     beforeEach(() => world.spans.reset())
 
@@ -223,16 +223,25 @@ export function jetstreamContract(harness: Harness): void {
       assert.equal(await fromInfo.delete(), true)
     })
 
-    it('without tracedJetstream the context still travels, and the API makes no spans', async () => {
-      const plain = jetstream(world.traced)
+    it('a client on an untraced connection of the same program is not touched', async () => {
+      const plain = jetstream(world.untraced)
       await durable('plain', 'jobs.plain')
       await world.inRoot(() => plain.publish('jobs.plain', 'x'))
-      const message = await (await plain.consumers.get('JOBS', 'plain')).next()
-      const request = world.spans.named('request jobs.plain')
-      assert.match(message?.headers?.get('traceparent') ?? '', new RegExp(`-${request.spanId}-`))
-      message?.ack()
-      await world.traced.flush()
-      assert.deepEqual(world.spans.names(), ['request jobs.plain', 'root'])
+      await plain.publish('jobs.plain', 'y')
+      const consumer = await plain.consumers.get('JOBS', 'plain')
+      const message = await consumer.next()
+      assert.equal(message?.headers, undefined)
+      for await (const one of await consumer.fetch({ max_messages: 1 })) {
+        assert.equal(activeSpanId(), undefined)
+        one.ack()
+      }
+      assert.deepEqual(world.spans.names(), ['root'])
+    })
+
+    it('wrapping what is traced already changes nothing', () => {
+      assert.equal(tracedJetstream(js), js)
+      const alone = tracedJetstream(jetstream(world.untraced), {})
+      assert.equal(tracedJetstream(alone), alone)
     })
   })
 }

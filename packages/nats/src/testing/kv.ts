@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { before, beforeEach, describe, it } from 'node:test'
 import { jetstream } from '@nats-io/jetstream'
 import { type KV, Kvm } from '@nats-io/kv'
-import { tracedJetstream, tracedKv, tracedKvm } from '../index.ts'
+import { tracedKv, tracedKvm } from '../index.ts'
 import { collect, type Harness, World } from './harness.ts'
 
 /** One CLIENT span for each operation of a bucket. */
@@ -11,12 +11,12 @@ export function kvContract(harness: Harness): void {
     const world = new World(harness)
     let kv: KV
     before(async () => {
-      kv = await tracedKvm(new Kvm(world.traced)).create('box', { history: 5 })
+      kv = await new Kvm(world.traced).create('box', { history: 5 })
     })
     beforeEach(() => world.spans.reset())
 
     it('opens and creates buckets without a span', async () => {
-      const opened = await tracedKvm(new Kvm(world.traced)).open('box')
+      const opened = await new Kvm(world.traced).open('box')
       await opened.status()
       assert.equal(world.spans.started, 0)
     })
@@ -97,19 +97,31 @@ export function kvContract(harness: Harness): void {
       assert.equal(world.spans.named('kv.keys box').attributes['nats.kv.key'], 'l.*')
     })
 
-    it('a bucket on a traced JetStream client, and an untraced one, behave alike', async () => {
-      const onTraced = tracedKv(await new Kvm(tracedJetstream(jetstream(world.traced))).open('box'))
-      const plain = await new Kvm(world.traced).open('box')
-      await onTraced.put('p', '1')
-      await collect(await onTraced.keys('p'))
+    it('a bucket on a JetStream client is the same; on an untraced connection it is not touched', async () => {
+      const onClient = await new Kvm(jetstream(world.traced)).open('box')
+      await onClient.put('p', '1')
+      await collect(await onClient.keys('p'))
       assert.deepEqual(world.spans.names(), ['kv.put box', 'kv.keys box'])
       world.spans.reset()
-      // Without tracedKv a write has no span of its own, but carries that of its caller.
+      const plain = await new Kvm(world.untraced).open('box')
       await world.inRoot(() => plain.put('p', '2'))
       await plain.get('p')
       assert.deepEqual(world.spans.names(), ['root'])
-      await onTraced.get('p')
-      assert.deepEqual(world.spans.named('kv.get box').linkIds, [world.spans.named('root').spanId])
+      await onClient.get('p')
+      assert.deepEqual(world.spans.named('kv.get box').linkIds, [])
+    })
+
+    it('wrapping what is traced already changes nothing', () => {
+      assert.equal(tracedKv(kv), kv)
+      const manager = new Kvm(world.traced)
+      assert.equal(tracedKvm(manager), manager)
+    })
+
+    it('a bucket on an untraced connection has its spans by tracedKv', async () => {
+      const alone = tracedKv(await new Kvm(world.untraced).open('box'))
+      await alone.put('alone', '1')
+      await (await tracedKvm(new Kvm(world.untraced)).open('box')).get('alone')
+      assert.deepEqual(world.spans.names(), ['kv.put box', 'kv.get box'])
     })
   })
 }
