@@ -42,6 +42,15 @@ test('resource and scope reach the receiver with their schema URLs', () => {
   assert.equal(resourceSpans?.scopeSpans[0]?.schemaUrl, 'https://example.org/scope')
 })
 
+test('a span that has not ended has no end time, whatever the origin', () => {
+  for (const originUnixNano of [0n, 1_790_000_000_123_456_789n]) {
+    const encoder = new SpanChunkEncoder({ originUnixNano })
+    encoder.add(spanRecord({ startTimeMs: 1, endTimeMs: Number.NaN }))
+    const span = decodeTraces(encoder.finish()).value?.resourceSpans[0]?.scopeSpans[0]?.spans[0]
+    assert.deepEqual([span?.startTimeUnixNano, span?.endTimeUnixNano], [originUnixNano + 1_000_000n, 0n])
+  }
+})
+
 test('each change of scope begins a new ScopeSpans; the same scope goes on', () => {
   const encoder = new SpanChunkEncoder()
   const other = { ...httpScope, name: 'nats' }

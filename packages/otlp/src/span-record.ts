@@ -24,6 +24,7 @@ export interface SpanRecord {
   /** OTLP's SpanKind number: 1 INTERNAL, 2 SERVER, 3 CLIENT, 4 PRODUCER, 5 CONSUMER. */
   readonly otlpKind: number
   readonly startTimeMs: number
+  /** NaN for a span that has not ended: written as 0, OTLP's word for a time that is not known. */
   readonly endTimeMs: number
   /** Flat: key, value, key, value. Values are of type AttributeValue. */
   readonly flatAttributes: FlatAttributes

@@ -8,6 +8,7 @@ import type { RecordedSpan } from './records.ts'
 import { SamplingDecision } from './sampler.ts'
 import { Span } from './span.ts'
 import { CollectingSink } from './testing/collecting-sink.ts'
+import type { Tracer } from './tracer.ts'
 import { TracerProvider, type TracerProviderOptions } from './tracer-provider.ts'
 
 /** A clock that stands still until a test moves it. */
@@ -33,8 +34,10 @@ function setUp(options: OpenSpansOptions = {}, providerOptions: TracerProviderOp
     assert.ok(span instanceof Span)
     return span
   }
-  return { openSpans, sink, clock, start }
+  return { openSpans, sink, clock, provider, start }
 }
+
+const nothing = async (): Promise<void> => {}
 
 function namesIn(openSpans: OpenSpans, startedBeforeMs = Number.POSITIVE_INFINITY): string[] {
   const names: string[] = []
@@ -200,11 +203,15 @@ describe('interruptAll', () => {
   })
 
   test('comes to an end though a processor starts a span for each that ends', () => {
-    let startAnother = (): void => {}
-    const nothing = async (): Promise<void> => {}
-    const processor = { onStart() {}, onEnd: () => startAnother(), forceFlush: nothing, shutdown: nothing }
-    const { openSpans, sink, start } = setUp({}, { spanProcessors: [processor] })
-    startAnother = () => void start('another')
+    let tracer: Tracer | undefined
+    const processor = {
+      onStart() {},
+      onEnd: () => void tracer?.startSpan('another', {}, rootContext),
+      forceFlush: nothing,
+      shutdown: nothing,
+    }
+    const { openSpans, sink, provider, start } = setUp({}, { spanProcessors: [processor] })
+    tracer = provider.getTracer('test')
     start('a')
     start('b')
     assert.equal(openSpans.interruptAll(reason), 2)
