@@ -37,6 +37,9 @@ export interface SpanLink {
   readonly attributes: Attributes
 }
 
+/** A span that its program has not ended: it runs, or its process died before it could. */
+export type SpanState = 'pending' | 'interrupted'
+
 /** One span as Lens keeps it. Ids are lower-case hex; an empty `parentSpanId` means a root. */
 export interface Span {
   readonly traceId: string
@@ -46,7 +49,12 @@ export interface Span {
   readonly name: string
   readonly kind: SpanKind
   readonly startTimeUnixNano: bigint
+  /** Of a pending span: until when it was seen to be open. */
   readonly endTimeUnixNano: bigint
+  /** Absent when its program ended it. */
+  readonly state?: SpanState
+  /** Of an interrupted span, how its process died; absent when nobody said. */
+  readonly interruption?: string
   readonly statusCode: StatusCode
   readonly statusMessage: string
   /** Absent when the reader asked for spans without attributes. */

@@ -1,4 +1,4 @@
-import type { LogRecord, Span } from './model.ts'
+import type { LogRecord, Span, SpanState } from './model.ts'
 
 export interface TelemetryBatch {
   readonly spans: readonly Span[]
@@ -24,6 +24,8 @@ export interface TraceFilter {
   /** true: only traces with a span of status ERROR. */
   readonly errorsOnly?: boolean
   readonly durationMsMin?: number
+  /** Only traces with a span in this state. */
+  readonly state?: SpanState
   readonly limit: number
 }
 
@@ -36,6 +38,10 @@ export interface TraceSummary {
   readonly services: readonly string[]
   readonly spanCount: number
   readonly errorCount: number
+  /** Spans that have not ended yet, as far as is known. */
+  readonly pendingCount: number
+  /** Spans whose process died before their end. */
+  readonly interruptedCount: number
   readonly startTimeUnixNano: bigint
   readonly durationMs: number
 }
@@ -61,8 +67,10 @@ export interface RetentionResult {
 /**
  * Where spans and logs are kept. One suite, `testTraceStore` in `src/testing`, says what every implementation MUST do.
  *
- * A store MUST treat two spans with one (traceId, spanId) as one span, the first that arrived, wherever it counts or
- * returns spans, since OTLP may deliver twice. It MUST give back what it took, to the nanosecond and the last attribute.
+ * A store MUST treat all spans with one (traceId, spanId) as one span, wherever it counts or returns spans: one without a
+ * `state` before an interrupted one before a pending one, in whatever order they arrive, since a span may be told of while
+ * it runs, and given up for dead before its end is delivered. Of several pending ones the last arrival is the one, of the
+ * others the first, since OTLP may deliver twice. It MUST give back what it took, to the nanosecond and the last attribute.
  */
 export interface TraceStore {
   /** Resolves when the batch is kept: a store on a file MUST NOT lose it from then on, even if the process is killed. */

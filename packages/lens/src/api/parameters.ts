@@ -1,4 +1,5 @@
 import { limits } from '../limits.ts'
+import type { SpanState } from '../model.ts'
 import type { TraceFilter } from '../store.ts'
 
 /** A parameter that is not allowed, as the answer to the client names it. */
@@ -24,11 +25,13 @@ const shorten = (text: string): string =>
 type Query = Readonly<Record<string, unknown>>
 
 export function parseTraceFilter(query: Query): TraceFilter {
-  allowOnly(query, ['service', 'error', 'minDurationMs', 'limit'])
+  allowOnly(query, ['service', 'error', 'minDurationMs', 'state', 'limit'])
   const service = textParameter(query, 'service')
   const durationMsMin = numberParameter(query, { name: 'minDurationMs', max: 1e12, whole: false })
+  const state = stateParameter(query)
   return {
     ...(service !== undefined && { service }),
+    ...(state !== undefined && { state }),
     ...(durationMsMin !== undefined && { durationMsMin }),
     errorsOnly: booleanParameter(query, 'error') ?? false,
     limit: numberParameter(query, { name: 'limit', min: 1, max: limits.tracesLimitMax, whole: true }) ?? 100,
@@ -62,6 +65,12 @@ function textParameter(query: Query, name: string): string | undefined {
   if (value === undefined || value === '') return undefined
   if (typeof value === 'string') return value
   throw new ParameterError({ parameter: name, value, allowed: 'one value' })
+}
+
+function stateParameter(query: Query): SpanState | undefined {
+  const value = textParameter(query, 'state')
+  if (value === undefined || value === 'pending' || value === 'interrupted') return value
+  throw new ParameterError({ parameter: 'state', value, allowed: 'pending, interrupted' })
 }
 
 function booleanParameter(query: Query, name: string): boolean | undefined {

@@ -4,6 +4,7 @@ import type { LogRecord, Source, Span } from '../model.ts'
 import type { ServiceSummary, StoredTrace, TraceFilter, TraceQuery, TraceSummary } from '../store.ts'
 import { attributesFromJson } from './rows.ts'
 import { readSpanColumns, spansOf, unknownSource } from './span-reader.ts'
+import { isNotSuperseded } from './superseded.ts'
 
 // The casts in this file state the column types of the SELECT beside them, which the driver does not know.
 
@@ -95,10 +96,14 @@ export async function readTraces(
     having.push('max(end_ns) - min(start_ns) >= $durationNs')
     values['durationNs'] = BigInt(Math.round(filter.durationMsMin * 1e6))
   }
+  if (filter.state !== undefined) {
+    having.push('bool_or(state = $state)')
+    values['state'] = filter.state
+  }
   // Two passes: the first touches few columns and finds the newest traces that match, the second reads only those.
   const reader = await connection.runAndReadAll(
     `WITH newest AS (
-       SELECT trace_id FROM spans GROUP BY trace_id ${having.length > 0 ? `HAVING ${having.join(' AND ')}` : ''}
+       SELECT trace_id FROM spans WHERE ${isNotSuperseded} GROUP BY trace_id ${having.length > 0 ? `HAVING ${having.join(' AND ')}` : ''}
        ORDER BY min(start_ns) DESC, trace_id LIMIT ${Math.trunc(filter.limit)})
      SELECT trace_id,
        first(name ORDER BY parent_span_id IS NOT NULL, start_ns, spans.rowid),
@@ -106,28 +111,35 @@ export async function readTraces(
        list(DISTINCT service),
        count(DISTINCT span_id),
        count(DISTINCT span_id) FILTER (status_code = 2),
+       count(DISTINCT span_id) FILTER (state = 'pending'),
+       count(DISTINCT span_id) FILTER (state = 'interrupted'),
        min(start_ns),
        greatest(max(end_ns), max(start_ns))
-     FROM spans JOIN sources ON id = source_id WHERE trace_id IN (SELECT trace_id FROM newest)
+     FROM spans JOIN sources ON id = source_id
+     WHERE trace_id IN (SELECT trace_id FROM newest) AND ${isNotSuperseded}
      GROUP BY trace_id ORDER BY min(start_ns) DESC, trace_id`,
     values,
   )
-  return reader.getRows().map(([traceId, name, service, services, spans, errors, start, end]) => ({
-    traceId: traceId as string,
-    rootName: name as string,
-    rootService: service as string,
-    services: ((services as DuckDBListValue).items as string[]).toSorted(),
-    spanCount: Number(spans),
-    errorCount: Number(errors),
-    startTimeUnixNano: start as bigint,
-    durationMs: Number((end as bigint) - (start as bigint)) / 1e6,
-  }))
+  return reader
+    .getRows()
+    .map(([traceId, name, service, services, spans, errors, pending, interrupted, start, end]) => ({
+      traceId: traceId as string,
+      rootName: name as string,
+      rootService: service as string,
+      services: ((services as DuckDBListValue).items as string[]).toSorted(),
+      spanCount: Number(spans),
+      errorCount: Number(errors),
+      pendingCount: Number(pending),
+      interruptedCount: Number(interrupted),
+      startTimeUnixNano: start as bigint,
+      durationMs: Number((end as bigint) - (start as bigint)) / 1e6,
+    }))
 }
 
 export async function readServices(connection: DuckDBConnection): Promise<readonly ServiceSummary[]> {
   const reader = await connection.runAndReadAll(
     `SELECT service, count(DISTINCT trace_id || span_id), count(DISTINCT trace_id || span_id) FILTER (status_code = 2)
-     FROM spans JOIN sources ON id = source_id GROUP BY service ORDER BY service`,
+     FROM spans JOIN sources ON id = source_id WHERE ${isNotSuperseded} GROUP BY service ORDER BY service`,
   )
   return reader.getRows().map(([name, spans, errors]) => ({
     name: name as string,

@@ -1,11 +1,14 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { RetentionLimits, RetentionResult } from '../store.ts'
+import { supersededRows } from './superseded.ts'
 
-/** Deletes by time of arrival, since a span's own times are the sender's word. Runs inside the caller's transaction. */
+/** Deletes what does not count any more, then by time of arrival, since a span's own times are the sender's word. Runs inside the caller's transaction. */
 export async function deleteOld(
   connection: DuckDBConnection,
   retention: RetentionLimits,
 ): Promise<RetentionResult> {
+  // A span that is told of every few seconds while it runs would else fill the file.
+  await connection.run(`DELETE FROM spans WHERE rowid IN (${supersededRows})`)
   const oldestMs = Math.max(
     retention.nowMs - retention.ageMsMax,
     await oldestWithinBytes(connection, retention.bytesMax),

@@ -69,6 +69,8 @@ export function spanRow(span: Span, sourceId: number, receivedMs: bigint): reado
     sourceId,
     receivedMs,
     sizeBytes,
+    span.state ?? null,
+    span.interruption ?? null,
   ]
 }
 

@@ -1,7 +1,7 @@
 import { BIGINT, type DuckDBType, UINTEGER, UTINYINT, VARCHAR } from '@duckdb/node-api'
 
 /** Written into every file. A file with another version is refused, so that no data is read wrongly. */
-export const schemaVersion = 1
+export const schemaVersion = 2
 
 export interface Column {
   readonly name: string
@@ -39,6 +39,9 @@ export const spanColumns: readonly Column[] = [
   count('source_id'),
   nanos('received_ms'),
   count('size_bytes'),
+  // Behind the others, where ALTER TABLE puts them in a file of format 1. NULL: its program ended it.
+  mostlyEmpty('state'),
+  mostlyEmpty('interruption'),
 ]
 
 export const logColumns: readonly Column[] = [
@@ -73,3 +76,8 @@ export const schemaStatements: readonly string[] = [
   createTable('logs', logColumns),
   createTable('sources', sourceColumns),
 ]
+
+/** What makes a file of this format out of an earlier one, by the earlier format. */
+export const migrations: Readonly<Record<number, readonly string[]>> = {
+  1: ['ALTER TABLE spans ADD COLUMN state VARCHAR', 'ALTER TABLE spans ADD COLUMN interruption VARCHAR'],
+}

@@ -1,6 +1,7 @@
 import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
-import type { Source, Span, SpanKind, StatusCode } from '../model.ts'
+import type { Source, Span, SpanKind, SpanState, StatusCode } from '../model.ts'
 import { attributesFromJson, eventsFromJson, linksFromJson } from './rows.ts'
+import { rowOrder } from './superseded.ts'
 
 // The casts in this file state what the SELECT beside them gives, which the driver does not know.
 
@@ -56,13 +57,15 @@ const commonFields: readonly string[] = [
   'source_id',
 ]
 
-/** The first arrival of a span is the one that counts. */
 const selectSpans = ({ where, limit }: SpanSelection): string =>
   `SELECT * FROM spans WHERE ${where}
-   QUALIFY row_number() OVER (PARTITION BY span_id ORDER BY rowid) = 1
+   QUALIFY row_number() OVER (PARTITION BY span_id ORDER BY ${rowOrder}) = 1
    ORDER BY start_ns, span_id LIMIT ${Math.trunc(limit)}`
 
-type Rare = Pick<Span, 'traceState' | 'statusMessage' | 'events' | 'links' | 'droppedCount'>
+type Rare = Pick<
+  Span,
+  'traceState' | 'statusMessage' | 'events' | 'links' | 'droppedCount' | 'state' | 'interruption'
+>
 
 const noneRare: Rare = { traceState: '', statusMessage: '', events: [], links: [], droppedCount: 0 }
 
@@ -71,22 +74,26 @@ async function readRare(
   selection: SpanSelection,
 ): Promise<ReadonlyMap<string, Rare>> {
   const reader = await connection.runAndReadAll(
-    `SELECT span_id, trace_state, status_message, events, links, dropped_count FROM (${selectSpans(selection)})
+    `SELECT span_id, trace_state, status_message, events, links, dropped_count, state, interruption FROM (${selectSpans(selection)})
      WHERE trace_state IS NOT NULL OR status_message IS NOT NULL OR events IS NOT NULL OR links IS NOT NULL
-       OR dropped_count > 0`,
+       OR dropped_count > 0 OR state IS NOT NULL`,
     { ...selection.values },
   )
   return new Map(
-    reader.getRows().map(([spanId, traceState, statusMessage, events, links, droppedCount]) => [
-      spanId as string,
-      {
-        traceState: (traceState as string | null) ?? '',
-        statusMessage: (statusMessage as string | null) ?? '',
-        events: eventsFromJson(events as string | null),
-        links: linksFromJson(links as string | null),
-        droppedCount: droppedCount as number,
-      },
-    ]),
+    reader
+      .getRows()
+      .map(([spanId, traceState, statusMessage, events, links, droppedCount, state, interruption]) => [
+        spanId as string,
+        {
+          traceState: (traceState as string | null) ?? '',
+          statusMessage: (statusMessage as string | null) ?? '',
+          events: eventsFromJson(events as string | null),
+          links: linksFromJson(links as string | null),
+          droppedCount: droppedCount as number,
+          ...(state !== null && { state: state as SpanState }),
+          ...(interruption !== null && { interruption: interruption as string }),
+        },
+      ]),
   )
 }
 
@@ -98,7 +105,8 @@ function toSpan(
   { sources, index }: { readonly sources: ReadonlyMap<number, Source>; readonly index: number },
 ): Span {
   const spanId = columns[1]?.[index] as string
-  const { traceState, statusMessage, events, links, droppedCount } = rare.get(spanId) ?? noneRare
+  const unusual = rare.get(spanId) ?? noneRare
+  const { traceState, statusMessage, events, links, droppedCount } = unusual
   const span: Draft<Span> = {
     traceId: columns[0]?.[index] as string,
     spanId,
@@ -115,6 +123,8 @@ function toSpan(
     droppedCount,
     source: sources.get(columns[8]?.[index] as number) ?? unknownSource,
   }
+  if (unusual.state !== undefined) span.state = unusual.state
+  if (unusual.interruption !== undefined) span.interruption = unusual.interruption
   if (attributes) span.attributes = attributesFromJson(columns[9]?.[index] as string | null)
   return span
 }

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import { DuckDBInstance } from '@duckdb/node-api'
 import { sampleSpan } from '../testing/sample.ts'
 import { testTraceStore } from '../testing/store-suite.ts'
 import { openDuckDbStore } from './store.ts'
@@ -54,6 +55,14 @@ async function startHolder(directory: string): Promise<{ kill(): Promise<void> }
   }
 }
 
+async function runIn(dataDir: string, statements: readonly string[]): Promise<void> {
+  const instance = await DuckDBInstance.create(join(dataDir, 'lens.duckdb'))
+  const connection = await instance.connect()
+  for (const statement of statements) await connection.run(statement)
+  connection.disconnectSync()
+  instance.closeSync()
+}
+
 describe('DuckDB in a file', () => {
   it('has everything after a restart, and the first arrival of a span still counts', async () => {
     const dataDir = freshDirectory()
@@ -75,6 +84,54 @@ describe('DuckDB in a file', () => {
         ['before', 'sample'],
       ],
     )
+  })
+
+  it('knows after a restart too that an interrupted span counts before a pending one, and an ended one before both', async () => {
+    const dataDir = freshDirectory()
+    const { traceId } = sampleSpan()
+    const pending = sampleSpan({ state: 'pending', name: 'pending' })
+    const interrupted = sampleSpan({ state: 'interrupted', interruption: 'SIGTERM', name: 'interrupted' })
+    const ended = sampleSpan({ name: 'ended' })
+    for (const [report, winner] of [
+      [interrupted, interrupted],
+      [pending, interrupted],
+      [ended, ended],
+      [interrupted, ended],
+    ] as const) {
+      const store = await openDuckDbStore({ dataDir })
+      await store.append({ spans: [report], logs: [] })
+      assert.deepEqual((await store.trace(traceId, query))?.spans, [winner])
+      await store.close()
+    }
+  })
+
+  it('of the format before this one is read on, with what it has', async () => {
+    const dataDir = freshDirectory()
+    const first = await openDuckDbStore({ dataDir })
+    await first.append({ spans: [sampleSpan()], logs: [] })
+    await first.close()
+    await runIn(dataDir, [
+      'ALTER TABLE spans DROP COLUMN state',
+      'ALTER TABLE spans DROP COLUMN interruption',
+      'UPDATE lens_schema SET version = 1',
+    ])
+    const pending = sampleSpan({ spanId: '00000000000000ff', state: 'pending' })
+    for (const expected of [
+      [pending, sampleSpan()],
+      [pending, sampleSpan()],
+    ]) {
+      const store = await openDuckDbStore({ dataDir })
+      await store.append({ spans: [pending], logs: [] })
+      assert.deepEqual((await store.trace(pending.traceId, query))?.spans, expected)
+      await store.close()
+    }
+  })
+
+  it('of a format to come is refused', async () => {
+    const dataDir = freshDirectory()
+    await (await openDuckDbStore({ dataDir })).close()
+    await runIn(dataDir, ['UPDATE lens_schema SET version = 999'])
+    await assert.rejects(openDuckDbStore({ dataDir }), { code: 'store_unreadable', message: /format 999/ })
   })
 
   it('has what it answered for, though its process was killed', async () => {

@@ -6,7 +6,7 @@ import { limits } from '../limits.ts'
 import type { TraceStore } from '../store.ts'
 import { queryWithin, type ReadQuery } from './query-within.ts'
 import { readServices, readSpan, readTrace, readTraces } from './reader.ts'
-import { schemaStatements, schemaVersion } from './schema.ts'
+import { migrations, schemaStatements, schemaVersion } from './schema.ts'
 import { DuckDbWriter } from './writer.ts'
 
 export interface DuckDbStoreOptions {
@@ -89,12 +89,7 @@ async function storeOn(
 ): Promise<TraceStore> {
   const connection = await instance.connect()
   for (const statement of schemaStatements) await connection.run(statement)
-  const [version] = (await connection.runAndReadAll('SELECT version FROM lens_schema')).getRows()[0] ?? []
-  if (version !== schemaVersion)
-    throw new LensError(
-      'store_unreadable',
-      `${path} has format ${String(version)}, and this Lens reads format ${schemaVersion}. Choose another --data-dir.`,
-    )
+  await migrate(connection, path)
   const [maxId] = (await connection.runAndReadAll('SELECT max(id) FROM sources')).getRows()[0] ?? []
   const writer = new DuckDbWriter(connection, {
     nextSourceId: maxId === null || maxId === undefined ? 1 : Number(maxId) + 1,
@@ -107,6 +102,19 @@ async function storeOn(
     path,
     queryTimeoutMs: options.queryTimeoutMs ?? limits.queryTimeoutMs,
   })
+}
+
+async function migrate(connection: DuckDBConnection, path: string): Promise<void> {
+  const [version] = (await connection.runAndReadAll('SELECT version FROM lens_schema')).getRows()[0] ?? []
+  if (version === schemaVersion) return
+  const statements = typeof version === 'number' ? migrations[version] : undefined
+  if (statements === undefined)
+    throw new LensError(
+      'store_unreadable',
+      `${path} has format ${String(version)}, and this Lens reads format ${schemaVersion}. Choose another --data-dir.`,
+    )
+  const setVersion = `UPDATE lens_schema SET version = ${schemaVersion}`
+  for (const statement of ['BEGIN', ...statements, setVersion, 'COMMIT']) await connection.run(statement)
 }
 
 interface Parts {

@@ -16,10 +16,17 @@ it('a trace survives the way to the page, and gets smaller on it', () => {
     droppedCount: 3,
     traceState: 'a=1',
   })
-  const spans = [...jobTrace(traceId), unusual].map(bare)
+  const pending = sampleSpan({ spanId: '00000000000000a1', state: 'pending' })
+  const interrupted = sampleSpan({
+    spanId: '00000000000000a2',
+    state: 'interrupted',
+    interruption: 'SIGTERM',
+  })
+  const spans = [...jobTrace(traceId), unusual, pending, interrupted].map(bare)
   const trace = buildTraceView(traceId, { spans, logs: [], truncated: false })
   const sent = JSON.stringify(compactTrace(trace))
   assert.deepEqual(expandTrace(JSON.parse(sent)), trace)
+  assert.deepEqual([trace.pendingCount, trace.interruptedCount], [1, 1])
   assert.ok(sent.length < JSON.stringify(trace).length * 0.6)
 })
 

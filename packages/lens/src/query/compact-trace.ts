@@ -31,6 +31,8 @@ type Unusual = Draft<Partial<Pick<SpanView, UnusualField>>>
 type UnusualField =
   | 'parentSpanId'
   | 'missingParent'
+  | 'state'
+  | 'interruption'
   | 'status'
   | 'statusMessage'
   | 'queue'
@@ -74,6 +76,8 @@ function unusualOf(span: SpanView): Unusual | undefined {
   // Below another span, its parent is that one.
   if (span.depth === 0 && span.parentSpanId !== '') unusual.parentSpanId = span.parentSpanId
   if (span.missingParent) unusual.missingParent = true
+  if (span.state !== undefined) unusual.state = span.state
+  if (span.interruption !== undefined) unusual.interruption = span.interruption
   if (span.status !== 'UNSET') unusual.status = span.status
   if (span.statusMessage !== '') unusual.statusMessage = span.statusMessage
   if (span.queue !== undefined) unusual.queue = span.queue
@@ -132,6 +136,8 @@ function expandSpan(
     traceState: unusual.traceState ?? '',
     source,
   }
+  if (unusual.state !== undefined) span.state = unusual.state
+  if (unusual.interruption !== undefined) span.interruption = unusual.interruption
   if (unusual.queue !== undefined) span.queue = unusual.queue
   if (unusual.clockSkewMs !== undefined) span.clockSkewMs = unusual.clockSkewMs
   return span

@@ -11,6 +11,10 @@ export interface TraceListEntry {
   readonly services: readonly string[]
   readonly spanCount: number
   readonly errorCount: number
+  /** Spans that have not ended yet, as far as is known. */
+  readonly pendingCount: number
+  /** Spans whose process died before their end. */
+  readonly interruptedCount: number
   /** Nanoseconds since 1970 as decimal text. */
   readonly startTimeUnixNano: string
   readonly durationMs: number

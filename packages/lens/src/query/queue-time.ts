@@ -16,7 +16,9 @@ const consumerKind = 5
  */
 export function queueTimes(traceId: string, spans: readonly Span[]): ReadonlyMap<string, QueueNano> {
   const producers = new Map<string, Span>()
-  for (const span of spans) if (span.kind === producerKind) producers.set(span.spanId, span)
+  // One that runs has no end to count from yet.
+  for (const span of spans)
+    if (span.kind === producerKind && span.state !== 'pending') producers.set(span.spanId, span)
   const queues = new Map<string, QueueNano>()
   if (producers.size === 0) return queues
   for (const span of spans) {

@@ -71,6 +71,31 @@ describe('buildTraceView', () => {
   })
 })
 
+describe('spans that their program has not ended', () => {
+  it('are told from the others, with the process that died', () => {
+    const trace = view(
+      sampleSpan({ state: 'pending', endTimeUnixNano: at(7) }),
+      sampleSpan({ spanId: '0b', state: 'interrupted', interruption: 'SIGTERM' }),
+      sampleSpan({ spanId: '0c', state: 'interrupted', source: { ...sampleSpan().source, resource: {} } }),
+      sampleSpan({ spanId: '0d' }),
+    )
+    assert.deepEqual([trace.pendingCount, trace.interruptedCount, trace.durationMs], [1, 2, 7])
+    const byId = Object.fromEntries(trace.spans.map((span) => [span.spanId, [span.state, span.interruption]]))
+    assert.deepEqual(byId, {
+      [sampleSpan().spanId]: ['pending', undefined],
+      '0b': ['interrupted', 'SIGTERM (process 4711 on web-01)'],
+      '0c': ['interrupted', 'its process died'],
+      '0d': [undefined, undefined],
+    })
+  })
+
+  it('a reason that names the process does not name it twice', () => {
+    const interruption = 'process 4711 on web-01 was killed or crashed'
+    const trace = view(sampleSpan({ state: 'interrupted', interruption }))
+    assert.equal(trace.spans[0]?.interruption, interruption)
+  })
+})
+
 describe('queue time', () => {
   const producer = sampleSpan({ spanId: '0000000000000001', kind: 4, endTimeUnixNano: at(4) })
   const queueOf = (consumer: Partial<Span>): QueueTime | undefined =>
@@ -98,5 +123,8 @@ describe('queue time', () => {
     assert.equal(queueOf({}), undefined)
     assert.equal(queueOf({ parentSpanId: producer.spanId, kind: 1 }), undefined)
     assert.equal(queueOf({ links: [{ ...link, traceId: 'f'.repeat(32) }] }), undefined)
+    const running = { ...producer, state: 'pending' as const }
+    const consumer = sampleSpan({ spanId: '02', kind: 5, parentSpanId: producer.spanId })
+    assert.equal(view(running, consumer).spans[1]?.queue, undefined)
   })
 })

@@ -1,6 +1,7 @@
-import type { Attributes, AttributeValue, LogRecord, Source, Span, SpanEvent } from '../model.ts'
+import type { Attributes, AttributeValue, LogRecord, Source, Span, SpanEvent, SpanState } from '../model.ts'
 import type { StoredTrace } from '../store.ts'
 import { type ClockSkew, ClockSkews } from './clock-skew.ts'
+import { interruptionText } from './interruption.ts'
 import { type QueueNano, queueTimes } from './queue-time.ts'
 import { orderSpans, type PlacedSpan } from './span-tree.ts'
 
@@ -46,7 +47,12 @@ export interface SpanView {
   readonly service: string
   readonly kind: SpanKindName
   readonly startMs: number
+  /** Of a pending span: how long it had been open when it was last seen. */
   readonly durationMs: number
+  /** `pending`: it runs, as far as is known. `interrupted`: its process died before its end. Absent for all others. */
+  readonly state?: SpanState
+  /** Of an interrupted span: how its process died, and which one that was. */
+  readonly interruption?: string
   readonly status: StatusName
   readonly statusMessage: string
   readonly queue?: QueueTime
@@ -89,10 +95,14 @@ export interface TraceView {
   readonly rootService: string
   /** Nanoseconds since 1970 of the earliest start, as decimal text since JSON has no 64-bit integers. */
   readonly startTimeUnixNano: string
-  /** From the earliest start to the latest end, whichever spans these are. */
+  /** From the earliest start to the latest end, whichever spans these are; a pending one counts as far as it was seen. */
   readonly durationMs: number
   readonly spanCount: number
   readonly errorCount: number
+  /** Spans that have not ended yet, as far as is known. */
+  readonly pendingCount: number
+  /** Spans whose process died before their end. */
+  readonly interruptedCount: number
   readonly missingParentCount: number
   /** Times are as they were sent; this says where they cannot be compared. */
   readonly clockSkews: readonly ClockSkew[]
@@ -144,6 +154,8 @@ export function buildTraceView(traceId: string, stored: StoredTrace): TraceView 
     durationMs: endMs,
     spanCount: spans.length,
     errorCount: count(spans, (span) => span.status === 'ERROR'),
+    pendingCount: count(spans, (span) => span.state === 'pending'),
+    interruptedCount: count(spans, (span) => span.state === 'interrupted'),
     missingParentCount: count(spans, (span) => span.missingParent),
     clockSkews: clocks.list(),
     truncated: stored.truncated,
@@ -185,6 +197,8 @@ function spanView(
     traceState: span.traceState,
     source: indexOf(context.sources, span.source),
   }
+  if (span.state !== undefined) view.state = span.state
+  if (span.state === 'interrupted') view.interruption = interruptionText(span)
   if (span.attributes !== undefined) view.attributes = span.attributes
   if (clockSkewMs !== undefined) view.clockSkewMs = clockSkewMs
   if (queue !== undefined)

@@ -139,7 +139,38 @@ function toSource(resource: DecodedResource, scope: DecodedScope): Source {
   }
 }
 
-const toSpan = (span: DecodedSpan, source: Source): Span => ({
+function toSpan(span: DecodedSpan, source: Source): Span {
+  const ended = toEndedSpan(span, source)
+  const { attributes = {} } = ended
+  switch (attributes[stateKey]) {
+    case 'pending':
+      return { ...ended, state: 'pending', endTimeUnixNano: seenOpenUnixNano(span, attributes[openMsKey]) }
+    case 'interrupted': {
+      const reason = attributes[interruptionKey]
+      return { ...ended, state: 'interrupted', ...(typeof reason === 'string' && { interruption: reason }) }
+    }
+    default:
+      return ended
+  }
+}
+
+const stateKey = 'throughline.span.state'
+const interruptionKey = 'throughline.span.interruption'
+const openMsKey = 'throughline.span.open_ms'
+
+/** By the sender's word how long it had been open, else by the last thing that is known to have happened in it. */
+function seenOpenUnixNano(span: DecodedSpan, openMs: unknown): bigint {
+  let seen = span.startTimeUnixNano
+  if (typeof openMs === 'number' && openMs > 0 && openMs < openMsMax) seen += BigInt(Math.round(openMs * 1e6))
+  for (const { timeUnixNano } of [...span.events, { timeUnixNano: span.endTimeUnixNano }])
+    if (timeUnixNano > seen) seen = timeUnixNano
+  return seen > unixNanoMax ? unixNanoMax : seen
+}
+
+/** A hundred years: more is nonsense, and might not fit. */
+const openMsMax = 3.2e12
+
+const toEndedSpan = (span: DecodedSpan, source: Source): Span => ({
   traceId: span.traceId,
   spanId: span.spanId,
   parentSpanId: span.parentSpanId,

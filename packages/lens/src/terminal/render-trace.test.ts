@@ -9,6 +9,7 @@ import { renderTraces } from './render-traces.ts'
 import { widthOf } from './text.ts'
 
 const traceId = '0af7651916cd43dd8448eb211c80319c'
+const at = (ms: number): bigint => sampleOriginNano + BigInt(ms * 1e6)
 const escape = '\x1b'
 const draw = (spans: readonly Span[], { width = 100, color = false, truncated = false } = {}): string =>
   renderTrace(buildTraceView(traceId, { spans, logs: [], truncated }), { width, color })
@@ -61,6 +62,56 @@ Only the earliest 2 spans are shown.
     )
   })
 
+  it('shows what runs with an open end, and what was interrupted with the reason and its process', () => {
+    const spans = [
+      sampleSpan({ name: 'job', state: 'pending', endTimeUnixNano: at(10) }),
+      sampleSpan({
+        spanId: '00000000000000c1',
+        parentSpanId: sampleSpan().spanId,
+        name: 'step',
+        startTimeUnixNano: at(2),
+        endTimeUnixNano: at(8),
+        state: 'interrupted',
+        interruption: 'process.exit(3)',
+        statusCode: 2,
+        statusMessage: 'process.exit(3)',
+      }),
+      sampleSpan({
+        spanId: '00000000000000c2',
+        parentSpanId: sampleSpan().spanId,
+        name: 'failing',
+        startTimeUnixNano: at(4),
+        endTimeUnixNano: at(20),
+        state: 'interrupted',
+        statusCode: 2,
+        statusMessage: 'no such host',
+        source: { ...sampleSpan().source, resource: {} },
+      }),
+    ]
+    assert.equal(
+      draw(spans, { width: 80 }),
+      `trace 0af7651916cd43dd8448eb211c80319c
+job · 20.0 ms · 3 spans · 1 service · 2 errors · 1 running · 2 interrupted
+
+SERVICE NAME      KIND     DURATION STATUS
+sample  job       INTERNAL  10.0 ms open   ━━━━━━━━━━━━━━━━━━╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌▸
+          … running since 2026-09-21 14:13:20 UTC, seen for 10.0 ms
+sample    step    INTERNAL  6.00 ms ERROR     ━━━━━━━━━━━
+            ✗ interrupted: process.exit(3) (process 4711 on web-01)
+sample    failing INTERNAL  16.0 ms ERROR         ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━
+            ✗ interrupted: its process died
+            ✗ no such host`,
+    )
+  })
+
+  it('shows a trace of which only a running span is known', () => {
+    const span = sampleSpan({ name: 'job', state: 'pending', endTimeUnixNano: sampleOriginNano })
+    assert.match(
+      draw([span]),
+      /job +INTERNAL +0 ms open +━╌+▸\n +… running since 2026-09-21 14:13:20 UTC, seen for 0 ms/,
+    )
+  })
+
   it('keeps every line within the width, however long names are and deep the tree', () => {
     const spans = Array.from({ length: 60 }, (_, i) =>
       sampleSpan({
@@ -105,6 +156,8 @@ describe('renderTraces', () => {
     services: ['cli'],
     spanCount: 11,
     errorCount: 1,
+    pendingCount: 0,
+    interruptedCount: 0,
     startTimeUnixNano: '1790000000123456789',
     durationMs: 48.2,
   }
@@ -116,6 +169,13 @@ describe('renderTraces', () => {
 2026-09-21 14:13:20 0af7651916cd43dd8448eb211c80319c  48.2 ms     11    1 cli: job�[2J`,
     )
     assert.equal(renderTraces([], { width: 100, color: false }), 'No traces.')
+  })
+
+  it('says what runs and what was interrupted, and cuts the name rather than that', () => {
+    const long = { ...entry, rootName: 'x'.repeat(80), pendingCount: 2, interruptedCount: 1 }
+    const [, line = ''] = renderTraces([long], { width: 110, color: false }).split('\n')
+    assert.match(line, / cli: x+… · 2 running · 1 interrupted$/)
+    assert.equal(line.length, 110)
   })
 
   it('shows a time that no calendar holds as it came', () => {

@@ -1,6 +1,6 @@
 import { formatDuration } from '../query/format-duration.ts'
 import type { SpanView, TraceView } from '../query/trace-view.ts'
-import { fit, plainText, widthOf } from './text.ts'
+import { fit, formatTime, plainText, widthOf } from './text.ts'
 
 /** How the terminal draws. */
 export interface RenderOptions {
@@ -100,6 +100,8 @@ function headLines(trace: TraceView, { paint, columns }: Pen): readonly string[]
     counted(trace.spanCount, 'span'),
     counted(trace.services.length, 'service'),
     ...(trace.errorCount > 0 ? [counted(trace.errorCount, 'error')] : []),
+    ...(trace.pendingCount > 0 ? [`${trace.pendingCount} running`] : []),
+    ...(trace.interruptedCount > 0 ? [`${trace.interruptedCount} interrupted`] : []),
   ].join(' · ')
   const header = [
     fit('SERVICE', columns.service),
@@ -139,12 +141,33 @@ function spanLines(
   if (span.missingParent) lines.unshift(note(`? missing parent ${plainText(span.parentSpanId)}`, 'yellow'))
   if (span.queue)
     lines.push(note(`  ░ waited ${formatDuration(span.queue.durationMs)} in the queue`, 'yellow'))
-  if (span.status === 'ERROR' && span.statusMessage !== '')
+  if (span.state === 'pending')
+    lines.push(
+      note(
+        `  … running since ${startTime(span, trace)} UTC, seen for ${formatDuration(span.durationMs)}`,
+        'yellow',
+      ),
+    )
+  if (span.interruption !== undefined)
+    lines.push(note(`  ✗ interrupted: ${plainText(span.interruption)}`, 'red'))
+  // An interrupted span says its reason twice.
+  if (
+    span.status === 'ERROR' &&
+    span.statusMessage !== '' &&
+    !span.interruption?.includes(span.statusMessage)
+  )
     lines.push(note(`  ✗ ${plainText(span.statusMessage)}`, 'red'))
   return lines
 }
 
+/** UTC, as in the list of traces. */
+function startTime(span: SpanView, trace: TraceView): string {
+  const startMs = Number(BigInt(trace.startTimeUnixNano) / 1_000_000n) + span.startMs
+  return formatTime(Math.floor(startMs)) ?? 'an unknown time'
+}
+
 function statusText(span: SpanView, paint: Paint): string {
+  if (span.state === 'pending') return paint(fit('open', statusWidth), 'yellow')
   const text = fit(span.status === 'UNSET' ? 'unset' : span.status, statusWidth)
   if (span.status === 'ERROR') return paint(text, 'red')
   return paint(text, span.status === 'OK' ? 'green' : 'dim')
@@ -159,11 +182,16 @@ function bar(
     pen.trace.durationMs === 0 ? 0 : Math.min(width - 1, Math.floor((ms / pen.trace.durationMs) * width))
   const start = cellOf(span.startMs)
   const end = Math.max(start + 1, cellOf(span.startMs + span.durationMs))
-  const drawn = paint('━'.repeat(end - start), span.status === 'ERROR' ? 'red' : pen.style)
+  const color = span.status === 'ERROR' ? 'red' : pen.style
+  const drawn = paint('━'.repeat(end - start) + openEnd(span, width - end), color)
   if (span.queue === undefined || span.queue.durationMs === 0) return ' '.repeat(start) + drawn
   const queueStart = Math.min(cellOf(span.queue.startMs), start)
   return ' '.repeat(queueStart) + paint('░'.repeat(start - queueStart), 'yellow') + drawn
 }
+
+/** A span that runs has an open end: to the edge, beyond what was seen of it. */
+const openEnd = (span: SpanView, width: number): string =>
+  span.state === 'pending' && width > 0 ? `${'╌'.repeat(width - 1)}▸` : ''
 
 function footLines(trace: TraceView, { paint, columns }: Pen): readonly string[] {
   const notes: string[] = []

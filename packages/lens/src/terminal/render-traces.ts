@@ -1,7 +1,7 @@
 import { formatDuration } from '../query/format-duration.ts'
 import type { TraceListEntry } from '../query/query-engine.ts'
 import type { RenderOptions } from './render-trace.ts'
-import { fit, plainText } from './text.ts'
+import { fit, formatTime, plainText } from './text.ts'
 
 /** The list of traces, one line each with the whole trace id, since that is what people copy. */
 export function renderTraces(traces: readonly TraceListEntry[], { width, color }: RenderOptions): string {
@@ -18,12 +18,13 @@ export function renderTraces(traces: readonly TraceListEntry[], { width, color }
   const rows = traces.map((trace) => {
     const errors = fit(String(trace.errorCount), errorWidth, 'left')
     const text = line({
-      time: formatTime(trace.startTimeUnixNano),
+      // A time that no Date can hold is shown as it came.
+      time: formatTime(Number(BigInt(trace.startTimeUnixNano) / 1_000_000n)) ?? trace.startTimeUnixNano,
       id: trace.traceId,
       duration: formatDuration(trace.durationMs),
       spans: String(trace.spanCount),
       errors,
-      name: fit(`${plainText(trace.rootService)}: ${plainText(trace.rootName)}`, nameWidth).trimEnd(),
+      name: nameCell(trace, nameWidth),
     })
     return color && trace.errorCount > 0 ? `\x1b[31m${text}\x1b[0m` : text
   })
@@ -49,8 +50,12 @@ const line = (
     cells.name,
   ].join(' ')
 
-/** Seconds are enough to find a trace again. A time that no Date can hold is shown as it came. */
-function formatTime(unixNano: string): string {
-  const date = new Date(Number(BigInt(unixNano) / 1_000_000n))
-  return Number.isNaN(date.getTime()) ? unixNano : date.toISOString().slice(0, 19).replace('T', ' ')
+/** What runs or was interrupted stands behind the name, which is cut before it. */
+function nameCell(trace: TraceListEntry, width: number): string {
+  const states = [
+    ...(trace.pendingCount > 0 ? [` · ${trace.pendingCount} running`] : []),
+    ...(trace.interruptedCount > 0 ? [` · ${trace.interruptedCount} interrupted`] : []),
+  ].join('')
+  const name = `${plainText(trace.rootService)}: ${plainText(trace.rootName)}`
+  return fit(name, Math.max(1, width - states.length)).trimEnd() + states
 }

@@ -37,3 +37,9 @@ export function fit(text: string, width: number, side: 'left' | 'right' = 'right
   }
   return width <= 0 ? '' : `${kept}…${' '.repeat(width - 1 - keptWidth)}`
 }
+
+/** In UTC; seconds are enough to find a trace again. Undefined for a time that no Date can hold. */
+export function formatTime(unixMs: number): string | undefined {
+  const date = new Date(unixMs)
+  return Number.isNaN(date.getTime()) ? undefined : date.toISOString().slice(0, 19).replace('T', ' ')
+}

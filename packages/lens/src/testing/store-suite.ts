@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import type { Span } from '../model.ts'
 import type { TraceStore } from '../store.ts'
 import { jobTrace, sampleLog, sampleOriginNano, sampleSpan, source } from './sample.ts'
+import { testSpanStates } from './state-suite.ts'
 
 export interface StoreUnderTest {
   readonly name: string
@@ -67,6 +68,7 @@ export function testTraceStore({ name, open }: StoreUnderTest): void {
     })
   })
   testDuplicates({ name, open })
+  testSpanStates(name, (tests) => withStore(open, tests))
   testLists({ name, open })
   testRetention({ name, open })
   testClose({ name, open })
@@ -144,6 +146,8 @@ function testLists({ name, open }: StoreUnderTest): void {
           services: ['osapi-api', 'osapi-cli', 'osapi-worker'],
           spanCount: 11,
           errorCount: 0,
+          pendingCount: 0,
+          interruptedCount: 0,
           startTimeUnixNano: sampleOriginNano + 10_000_000_000n,
           durationMs: 48.2,
         })

@@ -72,7 +72,9 @@ function headOf(
     ['Service', span.service],
     ['Kind', span.kind],
     ['Starts at', formatDuration(span.startMs)],
-    ['Duration', formatDuration(span.durationMs)],
+    span.state === 'pending'
+      ? ['Seen running', `for ${formatDuration(span.durationMs)}; it has not ended, as far as is known`]
+      : ['Duration', formatDuration(span.durationMs)],
     ['Status', span.status],
     ['Span id', span.spanId],
   ]
@@ -88,11 +90,18 @@ function headOf(
       h('h2', {}, [span.name || '(no name)']),
       h('button', { on: { click: onClose }, attributes: { type: 'button', 'aria-label': 'Close' } }, ['✕']),
     ]),
-    ...(span.status === 'ERROR' && span.statusMessage !== ''
-      ? [h('p', { class: 'failure' }, [span.statusMessage])]
-      : []),
+    ...failures(span).map((text) => h('p', { class: 'failure' }, [text])),
     table(facts),
   ]
+}
+
+/** An interrupted span says its reason twice: as such, and as its status. */
+function failures(span: SpanView): readonly string[] {
+  const texts = span.interruption === undefined ? [] : [`Interrupted: ${span.interruption}`]
+  const isSaid = span.interruption?.includes(span.statusMessage) ?? false
+  return span.status !== 'ERROR' || span.statusMessage === '' || isSaid
+    ? texts
+    : [...texts, span.statusMessage]
 }
 
 function partsOf(span: SpanView, trace: TraceView): readonly HTMLElement[] {

@@ -5,6 +5,14 @@ export function formatTime(unixNano: string): string {
   return Number.isNaN(date.getTime()) ? unixNano : date.toLocaleString()
 }
 
+/** The time of day; on another day than today, with the date. */
+export function formatClock(unixMs: number): string {
+  const date = new Date(unixMs)
+  if (Number.isNaN(date.getTime())) return 'an unknown time'
+  const isToday = date.toDateString() === new Date().toDateString()
+  return isToday ? date.toLocaleTimeString() : date.toLocaleString()
+}
+
 export function formatAge(unixNano: string, nowMs: number): string {
   const seconds = Math.round((nowMs - msOf(unixNano)) / 1000)
   if (seconds < -5) return formatTime(unixNano)

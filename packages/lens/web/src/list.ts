@@ -137,6 +137,12 @@ function traceRow(
       // The column's head says it, where there is room for one.
       h('span', { class: 'unit' }, [trace.spanCount === 1 ? ' span' : ' spans']),
       failed ? h('em', { class: 'errors' }, [counted(trace.errorCount, 'error')]) : undefined,
+      trace.interruptedCount > 0
+        ? h('em', { class: 'errors' }, [`${trace.interruptedCount.toLocaleString()} interrupted`])
+        : undefined,
+      trace.pendingCount > 0
+        ? h('em', { class: 'running' }, [`${trace.pendingCount.toLocaleString()} running`])
+        : undefined,
     ]),
     h('span', { class: 'duration' }, [
       formatDuration(trace.durationMs),

@@ -1,6 +1,7 @@
 import { formatDuration } from '../../src/query/format-duration.ts'
 import type { SpanView } from './api.ts'
 import { h } from './dom.ts'
+import { formatClock } from './format.ts'
 
 /** As in trace.css. */
 export const rowHeightPx = 30
@@ -13,6 +14,8 @@ export interface RowState {
   readonly folded: boolean
   readonly color: string | undefined
   readonly durationMs: number
+  /** When the trace began. */
+  readonly startUnixMs: number
 }
 
 const indentPx = 14
@@ -20,10 +23,16 @@ const indentDepthMax = 24
 
 export function drawRow(span: SpanView, state: RowState): HTMLElement {
   const failed = span.status === 'ERROR'
+  const classes = [
+    'row',
+    ...(state.selected ? ['selected'] : []),
+    ...(failed ? ['failed'] : []),
+    ...(span.state === undefined ? [] : [span.state]),
+  ]
   return h(
     'div',
     {
-      class: `row${state.selected ? ' selected' : ''}${failed ? ' failed' : ''}`,
+      class: classes.join(' '),
       style: {
         transform: `translateY(${state.top * rowHeightPx}px)`,
         '--color': state.color ?? 'var(--muted)',
@@ -35,7 +44,9 @@ export function drawRow(span: SpanView, state: RowState): HTMLElement {
         'aria-level': String(span.depth + 1),
         'aria-selected': String(state.selected),
         ...(span.descendantCount > 0 && { 'aria-expanded': String(!state.folded) }),
-        'aria-label': `${span.service} ${span.name} ${span.kind} ${formatDuration(span.durationMs)}${failed ? ' error' : ''}`,
+        'aria-label': [span.service, span.name, span.kind, timeText(span, state), failed ? 'error' : ''].join(
+          ' ',
+        ),
       },
     },
     [nameCell(span, state), timeCell(span, state)],
@@ -60,11 +71,13 @@ function nameCell(span: SpanView, { folded }: RowState): HTMLElement {
   ])
 }
 
-function timeCell(span: SpanView, { durationMs }: RowState): HTMLElement {
+function timeCell(span: SpanView, state: RowState): HTMLElement {
+  const { durationMs } = state
   const percent = (ms: number): number => (durationMs === 0 ? 0 : (ms / durationMs) * 100)
   const left = percent(span.startMs)
-  const width = percent(span.durationMs)
-  const label = `${formatDuration(span.durationMs)}${span.status === 'ERROR' ? ' ✗' : ''}`
+  // What runs has an open end: its bar fades out at the edge, wherever it was last seen.
+  const width = span.state === 'pending' ? 100 - left : percent(span.durationMs)
+  const label = `${timeText(span, state)}${span.status === 'ERROR' ? ' ✗' : ''}`
   const { queue } = span
   const place = labelPlace({ from: percent(queue?.startMs ?? span.startMs), left, right: left + width })
   return h('div', { class: 'time' }, [
@@ -83,12 +96,22 @@ function timeCell(span: SpanView, { durationMs }: RowState): HTMLElement {
         attributes: { title: event.name },
       }),
     ),
-    h('span', place, [
-      label,
-      queue ? h('small', {}, [` queue ${formatDuration(queue.durationMs)}`]) : undefined,
-    ]),
+    h(
+      'span',
+      { ...place, ...(span.interruption !== undefined && { attributes: { title: span.interruption } }) },
+      [
+        label,
+        span.interruption === undefined ? undefined : h('b', { class: 'state' }, [' interrupted']),
+        queue ? h('small', {}, [` queue ${formatDuration(queue.durationMs)}`]) : undefined,
+      ],
+    ),
   ])
 }
+
+const timeText = (span: SpanView, { startUnixMs }: RowState): string =>
+  span.state === 'pending'
+    ? `running since ${formatClock(startUnixMs + span.startMs)}`
+    : formatDuration(span.durationMs)
 
 /** More dots than this on one bar cannot be told apart; the details list them all. */
 const eventsDrawnMax = 50

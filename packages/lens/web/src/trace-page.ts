@@ -8,7 +8,7 @@ import { brand, type Page, repeat } from './page.ts'
 import { Waterfall } from './waterfall.ts'
 
 const refreshMs = 2_000
-/** A trace this young may still grow; an older or larger one is not asked for again. */
+/** A trace this young may still grow, and so may one with running spans; others and larger ones are not asked for again. */
 const growsForMs = 60_000
 const refreshSpansMax = 5_000
 
@@ -24,13 +24,21 @@ export const showTrace =
     const refresh = async (): Promise<boolean> => {
       try {
         const trace = await fetchTrace(traceId)
-        const version = `${trace.spanCount} ${trace.durationMs} ${trace.logs.length}`
+        // A span that has ended at last, or is known to be interrupted, changes no other number.
+        const version = [
+          trace.spanCount,
+          trace.durationMs,
+          trace.logs.length,
+          trace.pendingCount,
+          trace.interruptedCount,
+        ].join()
         if (version !== shown) {
           shown = version
           if (drawing === undefined) drawing = drawTrace(trace, { facts, main })
           else drawing.update(trace)
         }
-        return trace.spanCount <= refreshSpansMax && Date.now() - msOf(trace.startTimeUnixNano) < growsForMs
+        const isYoung = Date.now() - msOf(trace.startTimeUnixNano) < growsForMs
+        return trace.spanCount <= refreshSpansMax && (isYoung || trace.pendingCount > 0)
       } catch (error) {
         if (shown === '') drawFailure(main, error)
         return error instanceof ApiError && error.status === 404
@@ -118,9 +126,20 @@ function drawFacts(
     ...(trace.errorCount > 0
       ? [h('span', { class: 'fact errors' }, [counted(trace.errorCount, 'error')])]
       : []),
+    ...stateFacts(trace),
     h('time', { class: 'fact' }, [formatTime(trace.startTimeUnixNano)]),
   )
 }
+
+/** How many of its spans run, and how many were interrupted; nothing where all have ended. */
+const stateFacts = ({ pendingCount, interruptedCount }: TraceView): readonly HTMLElement[] => [
+  ...(pendingCount > 0
+    ? [h('span', { class: 'fact running' }, [`${pendingCount.toLocaleString()} running`])]
+    : []),
+  ...(interruptedCount > 0
+    ? [h('span', { class: 'fact errors' }, [`${interruptedCount.toLocaleString()} interrupted`])]
+    : []),
+]
 
 const legendOf = (trace: TraceView, colors: ReadonlyMap<string, string>): readonly HTMLElement[] => [
   ...trace.services.map((name) => serviceChip(name, colors.get(name))),

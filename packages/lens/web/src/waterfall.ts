@@ -2,6 +2,7 @@ import { formatDuration } from '../../src/query/format-duration.ts'
 import type { SpanView, TraceView } from './api.ts'
 import { h } from './dom.ts'
 import { visibleRows } from './folding.ts'
+import { msOf } from './format.ts'
 import { drawRow, rowHeightPx } from './row.ts'
 
 export interface WaterfallOptions {
@@ -150,6 +151,7 @@ export class Waterfall {
         folded: this.#folded.has(index),
         color: this.#options.colorOf(span.service),
         durationMs: this.#trace.durationMs,
+        startUnixMs: msOf(this.#trace.startTimeUnixNano),
       }),
     ]
   }
