@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const joined = ['trace', 'otlp', 'spool', 'exporter', 'http', 'logs', 'nats', 'node']
+const joined = ['trace', 'otlp', 'spool', 'exporter', 'http', 'cloudevents', 'logs', 'nats', 'node']
 
 await Promise.all(joined.map((name) => joinPackage(join(root, 'packages', name, 'dist'))))
 
