@@ -22,14 +22,19 @@ export function titleOf({ way, protocol, collector, spool }: Case): string {
   return `${way}: ${protocol}, collector ${collector}, spool ${spool}`
 }
 
-const collectors: readonly CollectorKind[] = ['there', 'slow', 'refused', 'hanging']
+export const collectorKinds: readonly CollectorKind[] = ['there', 'slow', 'refused', 'hanging']
 
-/** Each combination. Without a spool only a collector that answers can have the spans. */
-export function casesOf(ways: readonly string[]): Case[] {
-  const spools: readonly SpoolMode[] = ['off', 'on-failure', 'always']
-  return ways.flatMap((way) =>
+/** Each combination of these. */
+export function casesOf(axes: {
+  readonly ways: readonly string[]
+  readonly collectors: readonly CollectorKind[]
+  readonly spools: readonly SpoolMode[]
+}): Case[] {
+  return axes.ways.flatMap((way) =>
     protocols.flatMap((protocol) =>
-      collectors.flatMap((collector) => spools.map((spool) => ({ way, protocol, collector, spool }))),
+      axes.collectors.flatMap((collector) =>
+        axes.spools.map((spool) => ({ way, protocol, collector, spool })),
+      ),
     ),
   )
 }
