@@ -360,7 +360,13 @@ describe('the page of Lens', () => {
           })
           return 0.2126 * r + 0.7152 * g + 0.0722 * b
         }
-        const texts = ['text', 'muted', 'error', ...Array.from({ length: 10 }, (_, i) => `service-${i}`)]
+        const texts = [
+          'text',
+          'muted',
+          'error',
+          'warning',
+          ...Array.from({ length: 10 }, (_, i) => `service-${i}`),
+        ]
         return texts.flatMap((text) =>
           ['surface', 'raised', 'accent-soft'].map((background) => {
             const [dim = 0, bright = 0] = [luminance(`--${text}`), luminance(`--${background}`)].toSorted(

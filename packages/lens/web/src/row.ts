@@ -79,7 +79,11 @@ function timeCell(span: SpanView, state: RowState): HTMLElement {
   const width = span.state === 'pending' ? 100 - left : percent(span.durationMs)
   const label = `${timeText(span, state)}${span.status === 'ERROR' ? ' ✗' : ''}`
   const { queue } = span
-  const place = labelPlace({ from: percent(queue?.startMs ?? span.startMs), left, right: left + width })
+  const place = labelPlace({
+    from: percent(queue?.startMs ?? span.startMs),
+    right: left + width,
+    room: span.state === undefined ? 16 : 40,
+  })
   return h('div', { class: 'time' }, [
     queue && queue.durationMs > 0
       ? h('span', {
@@ -116,12 +120,12 @@ const timeText = (span: SpanView, { startUnixMs }: RowState): string =>
 /** More dots than this on one bar cannot be told apart; the details list them all. */
 const eventsDrawnMax = 50
 
-/** After the bar, else before it, else in it: wherever there is room. Places are percent of the time's width. */
-function labelPlace(bar: { readonly from: number; readonly left: number; readonly right: number }): {
+/** After the bar, else before it, else in it: wherever there is room. Places and room are percent of the time's width. */
+function labelPlace(bar: { readonly from: number; readonly right: number; readonly room: number }): {
   readonly class: string
   readonly style: Readonly<Record<string, string>>
 } {
-  if (bar.right < 84) return { class: 'label', style: { left: `calc(${bar.right}% + 8px)` } }
-  if (bar.from > 24) return { class: 'label', style: { right: `calc(${100 - bar.from}% + 8px)` } }
+  if (bar.right < 100 - bar.room) return { class: 'label', style: { left: `calc(${bar.right}% + 8px)` } }
+  if (bar.from > bar.room + 8) return { class: 'label', style: { right: `calc(${100 - bar.from}% + 8px)` } }
   return { class: 'label inside', style: { right: `calc(${100 - bar.right}% + 8px)` } }
 }
