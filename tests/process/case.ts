@@ -22,8 +22,6 @@ export function titleOf({ way, protocol, collector, spool }: Case): string {
   return `${way}: ${protocol}, collector ${collector}, spool ${spool}`
 }
 
-export const collectorKinds: readonly CollectorKind[] = ['there', 'slow', 'refused', 'hanging']
-
 /** Each combination of these. */
 export function casesOf(axes: {
   readonly ways: readonly string[]
