@@ -3,6 +3,7 @@ import type { Attributes } from '@opentelemetry/api'
 // Stable names: https://opentelemetry.io/docs/specs/semconv/http/http-spans/ (1.29 and later)
 export const httpRequestMethod = 'http.request.method'
 export const httpRequestMethodOriginal = 'http.request.method_original'
+export const httpRequestResendCount = 'http.request.resend_count'
 export const httpResponseStatusCode = 'http.response.status_code'
 export const httpRoute = 'http.route'
 export const errorType = 'error.type'

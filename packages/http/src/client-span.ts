@@ -11,6 +11,7 @@ import {
 import {
   clientAttributes,
   errorType,
+  httpRequestResendCount,
   httpResponseStatusCode,
   methodInName,
   networkPeerAddress,
@@ -23,7 +24,7 @@ import {
 } from './attributes.ts'
 import { messageOf, typeName } from './error-type.ts'
 import type { OutgoingTarget } from './options.ts'
-import { type HttpTracing, isClientSuppressed } from './trace.ts'
+import { type HttpTracing, isClientSuppressed, resendCountOf } from './trace.ts'
 
 /** What a response tells a client span. */
 export interface ResponseFacts {
@@ -49,13 +50,12 @@ export function startClientSpan<C>(
   if (isClientSuppressed(active)) return undefined
   const ignore = tracing.options.ignoreOutgoing
   if (ignore !== undefined && tracing.guard('ignoreOutgoing', false, () => ignore(target))) return undefined
-  const span = tracing.guard('the start of a client span', undefined, () =>
-    tracer.startSpan(
-      methodInName(target.method),
-      { kind: SpanKind.CLIENT, attributes: clientAttributes(target, tracing) },
-      active,
-    ),
-  )
+  const span = tracing.guard('the start of a client span', undefined, () => {
+    const attributes = clientAttributes(target, tracing)
+    const resendCount = resendCountOf(active)
+    if (resendCount > 0) attributes[httpRequestResendCount] = resendCount
+    return tracer.startSpan(methodInName(target.method), { kind: SpanKind.CLIENT, attributes }, active)
+  })
   const context = span === undefined ? active : trace.setSpan(active, span)
   if (tracing.propagatesTo(target)) {
     tracing.guard('injecting the context', undefined, () =>

@@ -19,3 +19,7 @@ export {
 export { httpRouteOf, recordHttpException, setHttpRoute } from './server-span.ts'
 export { tracedAgent } from './traced-agent.ts'
 export { tracedFetch } from './traced-fetch.ts'
+
+// For other packages: who sends a request again says so.
+
+export { contextWithResendCount } from './trace.ts'

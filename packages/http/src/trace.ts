@@ -26,6 +26,23 @@ const suppressTracingKey: symbol = createContextKey('OpenTelemetry SDK Context K
 /** Set while a client span of ours is already around the call: the layer below makes no second one. */
 const coveredKey: symbol = createContextKey('Throughline HTTP client span exists')
 
+/** Set by who sends a request again. */
+const resendCountKey: symbol = createContextKey('Throughline HTTP resend count')
+
+/**
+ * The context in which a request is sent for the `resendCount`th time again (1: the second attempt): its client span says
+ * so by `http.request.resend_count`. https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-client-span
+ */
+export function contextWithResendCount(active: Context, resendCount: number): Context {
+  return active.setValue(resendCountKey, resendCount)
+}
+
+/** 0 for what is not sent again. */
+export function resendCountOf(active: Context): number {
+  const count = active.getValue(resendCountKey)
+  return typeof count === 'number' ? count : 0
+}
+
 /** @throughline/trace's tracer takes a block of shared attributes; other tracers ignore the member. */
 export interface StartOptions extends SpanOptions {
   attributeBlock?: AttributeBlock

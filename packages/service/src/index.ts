@@ -13,3 +13,11 @@ export { IdentityError, type IdentityErrorCode } from './identityclient/identity
 export type { Introspection } from './identityclient/introspection.ts'
 export type { ServiceToken, ServiceTokenRequest } from './identityclient/service-tokens.ts'
 export type { ServiceLogger } from './logger.ts'
+export {
+  callDownstream,
+  type DownstreamOptions,
+  type DownstreamPolicy,
+  fireAndForget,
+} from './resilience/downstream.ts'
+export { DownstreamError, type DownstreamErrorCode } from './resilience/downstream-error.ts'
+export { type ResilientFetchOptions, resilientFetch } from './resilience/resilient-fetch.ts'
