@@ -18,8 +18,8 @@ const programs = {
     ${start}
     const { createGrpcTransport } = await import(${JSON.stringify(ownClient)})
     const transport = createGrpcTransport({
-      url: 'http://127.0.0.1:${port}/', headers: {}, compression: 'none', timeoutMs: 10000, tls: {},
-    })
+      signal: 'traces', url: 'http://127.0.0.1:${port}/', compression: 'none', timeoutMs: 10000,
+    }, () => ({ headers: {}, tlsVersion: 0 }))
     const answer = await transport.send(new Uint8Array(1000))
     if (answer.kind !== 'accepted') throw new Error(answer.cause)
     ${report}

@@ -1,6 +1,6 @@
 import type { ChunkEncoder } from '@throughline/otlp'
 import { Diagnostics } from './diagnostics.ts'
-import { withoutCredentials } from './endpoint.ts'
+import { endpointText } from './endpoint.ts'
 import { type DropReason, type Ledger, LedgerBook } from './ledger.ts'
 import type { WorkerMessage } from './messages.ts'
 import type { ExporterSettings } from './options.ts'
@@ -51,7 +51,7 @@ export class ChunkExporter<Item extends ScopedItem> {
       chunkSizeBytes,
     })
     this.#diagnostics = new Diagnostics({
-      endpoint: withoutCredentials(new URL(settings.worker.url)),
+      endpoint: endpointText(settings.worker),
       itemName: signal.itemName,
       write: settings.diagnostics,
       now: () => performance.now(),
@@ -114,7 +114,7 @@ export class ChunkExporter<Item extends ScopedItem> {
   async #shutDown(options: FlushOptions): Promise<FlushResult> {
     const result = await this.forceFlush(options)
     clearTimeout(this.#timer)
-    const cause = `${withoutCredentials(new URL(this.#settings.worker.url))} did not take them in time`
+    const cause = `${endpointText(this.#settings.worker)} did not take them in time`
     this.#drop('shutdown_timeout', this.#sent.settleAll(), cause)
     await this.#worker.stop()
     process.off('beforeExit', this.#onBeforeExit)
@@ -179,6 +179,9 @@ export class ChunkExporter<Item extends ScopedItem> {
       case 'attempt-failed':
         this.#diagnostics.attemptFailed(message.cause, this.#book.pending)
         this.#sent.attemptFailed()
+        break
+      case 'said':
+        this.#diagnostics.say(message.message)
         break
     }
   }

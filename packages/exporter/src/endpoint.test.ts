@@ -27,21 +27,21 @@ describe('endpoints', () => {
   })
 
   it('a gRPC endpoint is host and port, plain unless it says https or TLS options are given', () => {
-    const plain = { hasTlsOptions: false }
+    const plain = { isTls: false }
     assert.equal(grpcEndpointUrl('localhost:4317', plain), 'http://localhost:4317/')
     assert.equal(grpcEndpointUrl('collector', plain), 'http://collector:4317/')
     assert.equal(grpcEndpointUrl('http://collector:80', plain), 'http://collector/')
     assert.equal(grpcEndpointUrl('http://collector', plain), 'http://collector:4317/')
     assert.equal(grpcEndpointUrl('https://collector:443', plain), 'https://collector/')
     assert.equal(grpcEndpointUrl('https://collector', plain), 'https://collector:4317/')
-    assert.equal(grpcEndpointUrl('collector:4317', { hasTlsOptions: true }), 'https://collector:4317/')
+    assert.equal(grpcEndpointUrl('collector:4317', { isTls: true }), 'https://collector:4317/')
     assert.equal(grpcEndpointUrl('[::1]', plain), 'http://[::1]:4317/')
   })
 
   it('says what is wrong with an endpoint', () => {
     for (const endpoint of ['', ' ', 'ftp://collector', 'http://', 'collector:port', 'http://a b'])
       assert.throws(() => httpEndpointUrl(endpoint, 'traces'), isOptionError, endpoint)
-    assert.throws(() => grpcEndpointUrl('http://collector:4317/v1/traces', { hasTlsOptions: false }), {
+    assert.throws(() => grpcEndpointUrl('http://collector:4317/v1/traces', { isTls: false }), {
       code: 'invalid_option',
       message:
         'endpoint "http://collector:4317/v1/traces": a gRPC endpoint has no path; write collector:4317',

@@ -20,10 +20,10 @@ export function httpEndpointUrl(endpoint: string, signal: SignalName): string {
 
 /**
  * `host`, `host:port`, `http://…` and `https://…`; port 4317 unless given. Without a scheme the connection is plain,
- * unless TLS options are given.
+ * unless `isTls`.
  */
-export function grpcEndpointUrl(endpoint: string, { hasTlsOptions }: { hasTlsOptions: boolean }): string {
-  const url = parseUrl(endpoint, hasTlsOptions ? 'https://' : 'http://')
+export function grpcEndpointUrl(endpoint: string, { isTls }: { isTls: boolean }): string {
+  const url = parseUrl(endpoint, isTls ? 'https://' : 'http://')
   if (url.pathname !== '/' || url.search !== '')
     throw invalidOption(
       `endpoint "${withoutCredentials(url)}": a gRPC endpoint has no path; write ${url.host}`,
@@ -32,6 +32,27 @@ export function grpcEndpointUrl(endpoint: string, { hasTlsOptions }: { hasTlsOpt
   const hasPort = /:\d+\/?$/.test(endpoint)
   if (!hasPort) url.port = '4317'
   return url.href
+}
+
+/**
+ * `unix:///run/collector.sock`, also with fewer slashes: the path of a unix socket; undefined for anything else. The
+ * protocol on it is the same, without TLS.
+ */
+export function unixSocketPath(endpoint: string): string | undefined {
+  const [, path] = /^\s*unix:(?:\/\/)?(.*?)\s*$/.exec(endpoint) ?? []
+  if (path === undefined) return undefined
+  if (!path.startsWith('/')) throw invalidOption(`endpoint "${endpoint}" must be unix:///absolute/path`)
+  return path
+}
+
+/** How messages name the place to which requests go. */
+export function endpointText(place: {
+  readonly url: string
+  readonly socketPath: string | undefined
+}): string {
+  return place.socketPath === undefined
+    ? withoutCredentials(new URL(place.url))
+    : `unix://${place.socketPath}`
 }
 
 /** For messages: an endpoint may carry a user and a password. */
@@ -47,6 +68,8 @@ function parseUrl(endpoint: string, defaultScheme: string): URL {
   const full = text.includes('://') ? text : defaultScheme + text
   const url = URL.canParse(full) ? new URL(full) : undefined
   if (text === '' || url === undefined || url.hostname === '' || !/^https?:$/.test(url.protocol))
-    throw invalidOption(`endpoint "${endpoint}" must be host:port, http://host:port or https://host:port`)
+    throw invalidOption(
+      `endpoint "${endpoint}" must be host:port, http://host:port, https://host:port or unix:///path`,
+    )
   return url
 }

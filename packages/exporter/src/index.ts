@@ -4,7 +4,7 @@ export type { DiagnosticWriter } from './diagnostics.ts'
 export { signalUrlFromBase } from './endpoint.ts'
 export { ExporterError, type ExporterErrorCode } from './exporter-error.ts'
 export type { DropReason, Ledger } from './ledger.ts'
-export type { RetryLimits, SignalName, TlsOptions } from './messages.ts'
+export type { OtlpProtocol, RetryLimits, SignalName, TlsOptions } from './messages.ts'
 export type { OtlpExporterOptions } from './options.ts'
 export {
   createOtlpExporter,

@@ -14,7 +14,13 @@ interface ChunkMessage {
   readonly sizeBytes: number
 }
 
-export type WorkerMessage = RecycledMessage | ExportEvent
+export type WorkerMessage = RecycledMessage | ExportEvent | SaidMessage
+
+/** A line for the diagnostics. */
+interface SaidMessage {
+  readonly kind: 'said'
+  readonly message: string
+}
 
 /** The worker has copied what it needs; the buffer goes back to the host for the next chunk. */
 interface RecycledMessage {
@@ -41,15 +47,22 @@ export type ExportEvent =
     }
   | { readonly kind: 'attempt-failed'; readonly cause: string; readonly retryDelayMs: number }
 
+/** How requests are encoded and carried. */
+export type OtlpProtocol = 'grpc' | 'http/protobuf' | 'http/json'
+
 /** OpenTelemetry's signals that this package exports; also the last part of their HTTP path. */
 export type SignalName = 'traces' | 'logs'
 
 /** What the worker is started with: plain data only, since it crosses a thread. */
 export interface WorkerConfig {
   readonly signal: SignalName
-  readonly protocol: 'grpc' | 'http/protobuf'
+  readonly protocol: OtlpProtocol
   readonly url: string
+  /** A unix socket to connect to instead of the URL's host. */
+  readonly socketPath: string | undefined
   readonly headers: Readonly<Record<string, string>>
+  /** A file with more of them, read in the worker. */
+  readonly headersFile: string | undefined
   readonly compression: 'none' | 'gzip'
   /** For one attempt, from connecting to the end of the answer. */
   readonly timeoutMs: number
@@ -59,7 +72,10 @@ export interface WorkerConfig {
   readonly concurrentRequestsMax: number
 }
 
-/** PEM texts, as node:tls takes them. `ca` replaces the system's list. */
+/**
+ * Each is a PEM text, or the path of a file with it. Files are read by the export thread, and again whenever they have
+ * changed. `ca` is what to trust, instead of the system's list; `cert` and `key` are shown to the collector (mTLS).
+ */
 export interface TlsOptions {
   readonly ca?: string
   readonly cert?: string

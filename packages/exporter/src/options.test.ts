@@ -20,8 +20,8 @@ describe('exporter options', () => {
   it('names the option, the value and what is allowed', () => {
     assert.equal(messageOf({}), 'taken')
     assert.equal(
-      messageOf({ protocol: 'http/json' }),
-      'protocol "http/json" must be one of: grpc, http/protobuf',
+      messageOf({ protocol: 'http/xml' }),
+      'protocol "http/xml" must be one of: grpc, http/protobuf, http/json',
     )
     assert.equal(messageOf({ compression: 'zstd' }), 'compression "zstd" must be one of: none, gzip')
     assert.equal(messageOf({ timeoutMs: 0 }), 'timeoutMs 0 must be a whole number from 1 to 99999999')

@@ -1,24 +1,37 @@
 import type { AttributeValue } from '@throughline/otlp'
 import type { DiagnosticWriter } from './diagnostics.ts'
-import { grpcEndpointUrl, httpEndpointUrl } from './endpoint.ts'
+import {
+  endpointText,
+  grpcEndpointUrl,
+  httpEndpointUrl,
+  unixSocketPath,
+  withoutCredentials,
+} from './endpoint.ts'
 import { invalidOption } from './exporter-error.ts'
-import type { RetryLimits, SignalName, TlsOptions, WorkerConfig } from './messages.ts'
+import { checkedHeaders } from './headers.ts'
+import type { OtlpProtocol, RetryLimits, SignalName, TlsOptions, WorkerConfig } from './messages.ts'
 
 /** What `createOtlpExporter` takes; `endpoint`, `protocol`, `resource` and `clock` are required. */
 export interface OtlpExporterOptions {
   /**
-   * For http/protobuf: `http(s)://host:port`, to which `/v1/traces` is appended, or a URL with a path, which is used as
-   * it is. For grpc: `host:port` or `http://host:port` (plaintext), or `https://host:port`.
+   * For HTTP: `http(s)://host:port`, to which `/v1/traces` or `/v1/logs` is appended, or a URL with a path, which is used
+   * as it is. For grpc: `host:port` or `http://host:port` (plaintext), or `https://host:port`. For both:
+   * `unix:///path/of/a.sock`. A user and a password in the URL become an `authorization` header.
    */
   readonly endpoint: string
-  /** OTLP over gRPC, or protobuf over HTTP. */
-  readonly protocol: 'grpc' | 'http/protobuf'
+  /** OTLP over gRPC, or over HTTP as protobuf or JSON. */
+  readonly protocol: OtlpProtocol
   /** Attributes of the resource that all spans belong to. */
   readonly resource: Readonly<Record<string, AttributeValue | undefined>>
   /** The clock of the tracer provider: span times are relative to its origin. */
   readonly clock: { readonly originUnixNano: bigint }
   /** Sent with each request, for example an API key. Names are case-insensitive. */
   readonly headers?: Readonly<Record<string, string>>
+  /**
+   * A file with further headers, one `name: value` a line; `headers` wins where names are the same. The export thread
+   * reads it, and again whenever it has changed.
+   */
+  readonly headersFile?: string
   /** Default `none`. */
   readonly compression?: 'none' | 'gzip'
   /** For one attempt, from connecting to the end of the answer. Default 10,000. */
@@ -31,8 +44,10 @@ export interface OtlpExporterOptions {
   readonly concurrentRequestsMax?: number
   /** Default: first delay up to 1,000 ms, doubling up to 30,000 ms; a request is given up after an hour. */
   readonly retry?: Partial<RetryLimits>
-  /** PEM texts: `ca` to trust, `cert` and `key` to show (mTLS). */
+  /** `ca` to trust, `cert` and `key` to show (mTLS), each as PEM text or the path of a file. */
   readonly tls?: TlsOptions
+  /** For grpc and an endpoint without a scheme: plaintext or TLS. Default: TLS when there are TLS options. */
+  readonly insecure?: boolean
   /** Gets each diagnostic as one line. Default: stderr. `false`: none. */
   readonly diagnostics?: DiagnosticWriter | false
   /**
@@ -58,27 +73,27 @@ const mebibyte = 1024 * 1024
 /** https://opentelemetry.io/docs/specs/otel/protocol/exporter/#user-agent; a test holds the version to package.json's. */
 const userAgent = `throughline-otlp-exporter/0.1.0 node/${process.versions.node}`
 
-// Content and framing are the exporter's; a header of the user that contradicts them would make requests unreadable.
-const reservedHeader =
-  /^(?:content-(?:type|length|encoding)|transfer-encoding|connection|te|host|grpc-(?!.*-bin$).*)$/
-
 export function resolveOptions(
   options: OtlpExporterOptions,
   signal: SignalName = 'traces',
 ): ExporterSettings {
-  const { protocol, compression = 'none', tls = {}, retry = {} } = options
-  checkOneOf('protocol', protocol, ['grpc', 'http/protobuf'])
+  const { protocol, compression = 'none', retry = {} } = options
+  checkOneOf('protocol', protocol, ['grpc', 'http/protobuf', 'http/json'])
   checkOneOf('compression', compression, ['none', 'gzip'])
-  const url =
-    protocol === 'grpc'
-      ? grpcEndpointUrl(options.endpoint, { hasTlsOptions: Object.keys(tls).length > 0 })
-      : httpEndpointUrl(options.endpoint, signal)
+  const tls = checkedTls(options.tls ?? {})
+  const { url, socketPath, authorization } = placeOf(options, signal)
+  if (url.startsWith('http:') && Object.keys(tls).length > 0)
+    throw invalidOption(
+      `endpoint "${endpointText({ url, socketPath })}" is plaintext, but tls has ${Object.keys(tls).join(', ')}: write https://… or leave them out`,
+    )
   return {
     worker: {
       signal,
       protocol,
       url,
-      headers: { 'user-agent': userAgent, ...checkedHeaders(options.headers ?? {}) },
+      socketPath,
+      headers: { 'user-agent': userAgent, ...authorization, ...checkedHeaders(options.headers ?? {}) },
+      headersFile: options.headersFile,
       compression,
       timeoutMs: checkedInteger('timeoutMs', options.timeoutMs ?? 10_000, 1, 99_999_999),
       tls,
@@ -105,6 +120,34 @@ export function resolveOptions(
   }
 }
 
+function placeOf(
+  { endpoint, protocol, tls = {}, insecure }: OtlpExporterOptions,
+  signal: SignalName,
+): { url: string; socketPath: string | undefined; authorization: { authorization?: string } } {
+  const socketPath = unixSocketPath(endpoint)
+  const text = socketPath === undefined ? endpoint : 'http://localhost'
+  const isTls = insecure === undefined ? Object.keys(tls).length > 0 : !insecure
+  const url = new URL(protocol === 'grpc' ? grpcEndpointUrl(text, { isTls }) : httpEndpointUrl(text, signal))
+  const { username, password } = url
+  const pair = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`)
+  return {
+    url: withoutCredentials(url),
+    socketPath,
+    authorization: username === '' ? {} : { authorization: `Basic ${pair.toString('base64')}` },
+  }
+}
+
+function checkedTls(tls: TlsOptions): TlsOptions {
+  for (const [name, text] of Object.entries(tls))
+    if (typeof text !== 'string' || text.trim() === '')
+      throw invalidOption(`tls.${name} is empty; allowed: a PEM text, or the path of a file with one`)
+  if ((tls.cert === undefined) !== (tls.key === undefined))
+    throw invalidOption(
+      `tls.${tls.cert === undefined ? 'key' : 'cert'} is given without tls.${tls.cert === undefined ? 'cert' : 'key'}; allowed: both, or neither`,
+    )
+  return tls
+}
+
 function checkOneOf(name: string, value: unknown, allowed: readonly string[]): void {
   if (typeof value !== 'string' || !allowed.includes(value))
     throw invalidOption(`${name} "${String(value)}" must be one of: ${allowed.join(', ')}`)
@@ -115,20 +158,6 @@ function checkedInteger(name: string, value: number, min: number, max: number = 
   if (!Number.isSafeInteger(value) || value < min || value > max)
     throw invalidOption(`${name} ${String(value)} must be a whole number from ${min} to ${max}`)
   return value
-}
-
-function checkedHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
-  const checked: Record<string, string> = {}
-  for (const [name, value] of Object.entries(headers)) {
-    const key = name.toLowerCase()
-    if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(key)) throw invalidOption(`headers: "${name}" is no header name`)
-    if (reservedHeader.test(key)) throw invalidOption(`headers: "${name}" is set by the exporter itself`)
-    // The value may be a secret, so it is not shown.
-    if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value))
-      throw invalidOption(`headers: the value of "${name}" has characters that no header may have`)
-    checked[key] = value
-  }
-  return checked
 }
 
 function writeToStderr(message: string): void {

@@ -50,7 +50,8 @@ async function exportOne(
     diagnostics: (message) => said.push(message),
   })
   exporter.onEnd(testSpan(1))
-  await exporter.shutdown({ retry: false })
+  // The time is for a busy machine: without a retry the first failure ends it.
+  await exporter.shutdown({ retry: false, timeoutMs: 60_000 })
   return { delivered: exporter.ledger().delivered, said: said.join('\n') }
 }
 

@@ -7,6 +7,8 @@ export function workerConfig(
   return {
     signal: 'traces',
     headers: {},
+    headersFile: undefined,
+    socketPath: undefined,
     compression: 'none',
     timeoutMs: 5_000,
     tls: {},

@@ -195,6 +195,42 @@ describe('ExportQueue', () => {
     assert.equal(calls.length, 2)
   })
 
+  it('sends in smaller parts what is too large, and drops only a chunk that is too large by itself', async () => {
+    const { add, calls, answer, events } = rig({ requestBytesMax: 100 })
+    const tooLarge: Answer = { kind: 'too-large', cause: 'HTTP 413', reason: 'http_413' }
+    add(1)
+    for (const chunkId of [2, 3, 4, 5]) add(chunkId)
+    await answer(accepted)
+    const sizes = (): number[] => calls.map(({ body }) => body.length)
+    assert.deepEqual(sizes(), [10, 40])
+    await answer(tooLarge)
+    assert.deepEqual(sizes(), [10, 40, 20], 'half of it, at once')
+    await answer(tooLarge)
+    await answer(tooLarge)
+    assert.deepEqual(events.at(-1), { kind: 'dropped', chunkIds: [2], reason: 'http_413', cause: 'HTTP 413' })
+    for (let rest = 0; rest < 3; rest++) await answer(accepted)
+    assert.deepEqual(
+      events.flatMap((event) => (event.kind === 'delivered' ? event.chunkIds : [])),
+      [1, 3, 4, 5],
+    )
+    assert.deepEqual(sizes(), [10, 40, 20, 10, 10, 10, 10], 'and it stays so')
+  })
+
+  it('a split ends a wait: the collector is there', async () => {
+    const { calls, add, events, timerCount } = rig({ concurrentRequestsMax: 2, requestBytesMax: 20 })
+    for (const chunkId of [1, 2, 3, 4, 5, 6]) add(chunkId)
+    await calls[0]?.answer(accepted)
+    await calls[1]?.answer(unavailable)
+    assert.equal(timerCount(), 1)
+    await calls[2]?.answer({ kind: 'too-large', cause: 'HTTP 413', reason: 'http_413' })
+    assert.equal(timerCount(), 0)
+    for (let rest = 0; rest < 6; rest++) for (const call of [...calls]) await call.answer(accepted)
+    assert.deepEqual(
+      events.flatMap((event) => (event.kind === 'delivered' ? event.chunkIds : [])).toSorted((a, b) => a - b),
+      [1, 2, 3, 4, 5, 6],
+    )
+  })
+
   it('sends nothing after stop', async () => {
     const { add, answer, queue, calls, timerCount } = rig()
     add(1)

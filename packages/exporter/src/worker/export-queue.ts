@@ -21,7 +21,7 @@ export interface QueuedChunk {
 }
 
 interface ExportRequest {
-  readonly chunkIds: readonly number[]
+  readonly chunks: readonly QueuedChunk[]
   readonly body: Uint8Array
   firstAttemptMs: number | undefined
 }
@@ -38,6 +38,7 @@ export class ExportQueue {
   readonly #options: ExportQueueOptions
   readonly #chunks: QueuedChunk[] = []
   readonly #failed: ExportRequest[] = []
+  #requestBytesMax: number
   #inFlightCount = 0
   #failureCount = 0
   #takeFailedNext = false
@@ -49,6 +50,7 @@ export class ExportQueue {
 
   constructor(options: ExportQueueOptions) {
     this.#options = options
+    this.#requestBytesMax = options.requestBytesMax
   }
 
   add(chunk: QueuedChunk): void {
@@ -97,26 +99,25 @@ export class ExportQueue {
     let sizeBytes = 0
     let count = 0
     for (const { bytes } of this.#chunks) {
-      if (count > 0 && sizeBytes + bytes.length > this.#options.requestBytesMax) break
+      if (count > 0 && sizeBytes + bytes.length > this.#requestBytesMax) break
       sizeBytes += bytes.length
       count++
     }
     const [first, ...others] = this.#chunks.splice(0, count)
     if (first === undefined) return undefined
-    if (others.length === 0)
-      return { chunkIds: [first.chunkId], body: first.bytes, firstAttemptMs: undefined }
+    if (others.length === 0) return { chunks: [first], body: first.bytes, firstAttemptMs: undefined }
     const body = new Uint8Array(sizeBytes)
     let offset = 0
     for (const { bytes } of [first, ...others]) {
       body.set(bytes, offset)
       offset += bytes.length
     }
-    return { chunkIds: [first, ...others].map(({ chunkId }) => chunkId), body, firstAttemptMs: undefined }
+    return { chunks: [first, ...others], body, firstAttemptMs: undefined }
   }
 
   async #send(request: ExportRequest): Promise<void> {
     const { report, transport, now } = this.#options
-    const { chunkIds } = request
+    const chunkIds = request.chunks.map(({ chunkId }) => chunkId)
     request.firstAttemptMs ??= now()
     this.#inFlightCount++
     const answer = await transport.send(request.body)
@@ -124,9 +125,13 @@ export class ExportQueue {
     if (this.#isStopped) return
     if (answer.kind === 'retry') {
       this.#retryLater(request, answer)
+    } else if (answer.kind === 'too-large' && request.chunks.length > 1) {
+      // Half of it from now on. A request of one chunk cannot be made smaller; that one is dropped below.
+      this.#requestBytesMax = Math.min(this.#requestBytesMax, Math.floor(request.body.length / 2))
+      this.#chunks.unshift(...request.chunks)
+      this.#isAnswered()
     } else {
-      this.#failureCount = 0
-      this.#endWait()
+      this.#isAnswered()
       if (answer.kind === 'accepted')
         report({
           kind: 'delivered',
@@ -139,15 +144,22 @@ export class ExportQueue {
     this.#pump()
   }
 
+  /** The collector is there, whatever it says. */
+  #isAnswered(): void {
+    this.#failureCount = 0
+    this.#endWait()
+  }
+
   #retryLater(request: ExportRequest, answer: { cause: string; delayMs: number | undefined }): void {
     const { report, retry, random, now } = this.#options
+    const chunkIds = request.chunks.map(({ chunkId }) => chunkId)
     // Requests that were sent together fail together: that is one failure of the collector, not several.
     if (this.#cancelWait === undefined) this.#failureCount++
     const retryDelayMs = answer.delayMs ?? backoffDelayMs(this.#failureCount, retry, random)
     const elapsedMs = now() - (request.firstAttemptMs ?? now()) + retryDelayMs
     report({ kind: 'attempt-failed', cause: answer.cause, retryDelayMs })
     if (elapsedMs > retry.elapsedMsMax)
-      report({ kind: 'dropped', chunkIds: request.chunkIds, reason: 'retry_exhausted', cause: answer.cause })
+      report({ kind: 'dropped', chunkIds, reason: 'retry_exhausted', cause: answer.cause })
     else this.#failed.push(request)
     this.#wait(retryDelayMs, answer)
   }

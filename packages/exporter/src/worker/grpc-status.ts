@@ -34,6 +34,13 @@ const retryableCodes: ReadonlySet<string> = new Set([
   'DATA_LOSS',
 ])
 
+/**
+ * gRPC has no code for a message that is too large. Go, C++ and Node.js say RESOURCE_EXHAUSTED, Rust OUT_OF_RANGE, each
+ * with a text; without looking at it the same request would be dropped, or sent for an hour.
+ */
+const sizeCodes: ReadonlySet<string> = new Set(['RESOURCE_EXHAUSTED', 'OUT_OF_RANGE'])
+const sizeText = /larger than max|exceeds max|too large/i
+
 /** https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md */
 const codeOfHttpStatus: ReadonlyMap<number, string> = new Map([
   [400, 'INTERNAL'],
@@ -54,6 +61,8 @@ export function answerFromGrpcStatus(block: IncomingHttpHeaders): Answer {
   const cause = `gRPC ${code}${message === '' ? '' : `: ${printable(message)}`}`
   const { delayMs } = details
   const isRetryable = retryableCodes.has(code) || (code === 'RESOURCE_EXHAUSTED' && delayMs !== undefined)
+  if (sizeCodes.has(code) && delayMs === undefined && sizeText.test(message))
+    return { kind: 'too-large', cause, reason: `grpc_${code}` }
   return isRetryable ? { kind: 'retry', cause, delayMs } : { kind: 'refused', cause, reason: `grpc_${code}` }
 }
 
@@ -61,6 +70,7 @@ export function answerFromGrpcStatus(block: IncomingHttpHeaders): Answer {
 export function answerFromHttpStatus(status: number): Answer {
   const code = codeOfHttpStatus.get(status) ?? 'UNKNOWN'
   const cause = `HTTP ${status} without a gRPC status`
+  if (status === 413) return { kind: 'too-large', cause, reason: `grpc_${code}` }
   return retryableCodes.has(code)
     ? { kind: 'retry', cause, delayMs: undefined }
     : { kind: 'refused', cause, reason: `grpc_${code}` }

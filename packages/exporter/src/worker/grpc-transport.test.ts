@@ -10,6 +10,7 @@ import { type GrpcResponder, startGrpcPeer } from '../testing/grpc-peer.ts'
 import { accept, startHttpPeer, unusedPort } from '../testing/http-peer.ts'
 import { workerConfig } from '../testing/worker-config.ts'
 import { type Answer, answerBytesMax, type Transport } from './answer.ts'
+import { openCredentials } from './credentials.ts'
 import { createGrpcTransport } from './grpc-transport.ts'
 
 const request = new Uint8Array([1, 2, 3])
@@ -20,8 +21,10 @@ after(() => {
 })
 
 function transportTo(port: number, changes: Partial<WorkerConfig> = {}): Transport {
+  const config = workerConfig({ protocol: 'grpc', url: `http://127.0.0.1:${port}/`, ...changes })
   const transport = createGrpcTransport(
-    workerConfig({ protocol: 'grpc', url: `http://127.0.0.1:${port}/`, ...changes }),
+    config,
+    openCredentials(config, () => {}),
   )
   closers.push(transport.close)
   return transport

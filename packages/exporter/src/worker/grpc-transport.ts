@@ -1,11 +1,13 @@
 import * as http2 from 'node:http2'
-import { connect as connectTcp, isIP, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import type { Socket } from 'node:net'
 import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
-import type { SignalName, TlsOptions, WorkerConfig } from '../messages.ts'
-import { type Answer, acceptedAnswer, answerBytesMax, describeError, type Transport } from './answer.ts'
+import type { SignalName, WorkerConfig } from '../messages.ts'
+import { type Answer, acceptedAnswer, answerBytesMax, type Transport } from './answer.ts'
+import type { CredentialSource, Credentials } from './credentials.ts'
+import { failureText, noStatusCode } from './failure-text.ts'
 import { answerFromGrpcStatus, answerFromHttpStatus } from './grpc-status.ts'
+import { openSocket } from './open-socket.ts'
 
 const compress = promisify(gzip)
 const decompress = promisify(gunzip)
@@ -20,10 +22,9 @@ const exportServices: Readonly<Record<SignalName, string>> = {
  * TraceService/Export or LogsService/Export as a unary gRPC call over node:http2, on one connection that is made anew when it is gone:
  * https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
  */
-export function createGrpcTransport(config: WorkerConfig): Transport {
+export function createGrpcTransport(config: WorkerConfig, credentials: CredentialSource): Transport {
   const url = new URL(config.url)
-  const requestHeaders: http2.OutgoingHttpHeaders = {
-    ...config.headers,
+  const fixedHeaders: http2.OutgoingHttpHeaders = {
     ':method': 'POST',
     ':path': `/opentelemetry.proto.collector.${exportServices[config.signal]}/Export`,
     'content-type': 'application/grpc',
@@ -34,17 +35,17 @@ export function createGrpcTransport(config: WorkerConfig): Transport {
   }
   let connection: Connection | undefined
 
-  const connect = (): Connection => {
+  const connect = ({ secureContext, tlsVersion }: Credentials): Connection => {
     const known = connection
-    if (known !== undefined && !known.isAbandoned && !known.session.closed && !known.session.destroyed)
-      return known
-    // After GOAWAY: the calls on it may end, it takes no others.
+    if (known !== undefined && known.tlsVersion === tlsVersion && isUsable(known)) return known
+    // After GOAWAY, or with other certificates: the calls on it may end, it takes no others.
     if (known !== undefined) abandon(known)
-    const socket = openSocket(url, config.tls)
+    const destination = { url, socketPath: config.socketPath, applicationProtocol: 'h2' } as const
+    const socket = openSocket(destination, secureContext)
     const session = http2.connect(url.origin, { createConnection: () => socket })
     // The calls on this session report the error, each for itself.
     session.on('error', () => {})
-    connection = { session, socket, callCount: 0, isAbandoned: false }
+    connection = { session, socket, tlsVersion, callCount: 0, hasAnswered: false, isAbandoned: false }
     return connection
   }
 
@@ -54,12 +55,17 @@ export function createGrpcTransport(config: WorkerConfig): Transport {
         const isCompressed = config.compression === 'gzip'
         const body = isCompressed ? await compress(request, { level: 1 }) : request
         const frame = messageFrame(body, { isCompressed })
-        const { timeoutMs } = config
-        return await answerFromCall(
-          await callOn(connect(), { headers: requestHeaders, frame, body, timeoutMs }),
-        )
+        const current = credentials()
+        if ('cause' in current) return { kind: 'retry', cause: current.cause, delayMs: undefined }
+        const headers = { ...current.headers, ...fixedHeaders }
+        const used = connect(current)
+        const isFirstOnConnection = !used.hasAnswered
+        const outcome = await callOn(used, { headers, frame, body, timeoutMs: config.timeoutMs })
+        const answer = await answerFromCall(outcome)
+        if (!('error' in answer)) return answer
+        return noAnswer(answer.error, { isTls: url.protocol === 'https:', isFirstOnConnection })
       } catch (error) {
-        return noAnswer(error)
+        return noAnswer(error, { isTls: url.protocol === 'https:', isFirstOnConnection: false })
       }
     },
     close() {
@@ -71,7 +77,10 @@ export function createGrpcTransport(config: WorkerConfig): Transport {
 interface Connection {
   readonly session: http2.ClientHttp2Session
   readonly socket: Socket
+  readonly tlsVersion: number
   callCount: number
+  /** Anything came back on it, so that a peer that speaks our protocol is there. */
+  hasAnswered: boolean
   /** No new calls; destroyed by the last one that ends. */
   isAbandoned: boolean
 }
@@ -82,6 +91,7 @@ async function callOn(connection: Connection, options: CallOptions): Promise<Cal
   try {
     const outcome = await call(connection.session, options)
     if (outcome.isTimeout) connection.isAbandoned = true
+    if (':status' in outcome.headers) connection.hasAnswered = true
     return outcome
   } finally {
     connection.callCount--
@@ -100,12 +110,8 @@ function destroy({ session, socket }: Connection): void {
   socket.destroy()
 }
 
-function openSocket(url: URL, tls: TlsOptions): Socket {
-  const host = url.hostname.replace(/^\[|\]$/g, '')
-  if (url.protocol === 'http:') return connectTcp({ host, port: Number(url.port || 80) })
-  const port = Number(url.port || 443)
-  const servername = isIP(host) === 0 ? { servername: host } : {}
-  return connectTls({ ...tls, ...servername, host, port, ALPNProtocols: ['h2'] })
+function isUsable({ session, isAbandoned }: Connection): boolean {
+  return !isAbandoned && !session.closed && !session.destroyed
 }
 
 interface CallOptions {
@@ -172,7 +178,7 @@ function call(session: http2.ClientHttp2Session, options: CallOptions): Promise<
 }
 
 /** The collector's status counts whenever it came, also when the stream was reset after it. */
-async function answerFromCall(outcome: CallOutcome): Promise<Answer> {
+async function answerFromCall(outcome: CallOutcome): Promise<Answer | { readonly error: unknown }> {
   const { headers, trailers, message } = outcome
   if (outcome.isTooLarge)
     return {
@@ -185,10 +191,11 @@ async function answerFromCall(outcome: CallOutcome): Promise<Answer> {
     return block['grpc-status'] === '0'
       ? acceptedAnswer(await messageOfFrame(message), 'application/grpc')
       : answerFromGrpcStatus(block)
-  if (outcome.isTimeout || outcome.error !== undefined) return noAnswer(outcome.error)
+  if (outcome.isTimeout || outcome.error !== undefined) return { error: outcome.error }
   const status = headers[':status']
   if (status !== undefined && status !== 200) return answerFromHttpStatus(status)
-  return noAnswer(new Error('the stream ended without a gRPC status'))
+  const error = new Error('the stream ended without a gRPC status')
+  return { error: status === undefined ? Object.assign(error, { code: noStatusCode }) : error }
 }
 
 /** Flag and length in front of the message. */
@@ -211,8 +218,6 @@ async function messageOfFrame(bytes: Buffer): Promise<Uint8Array> {
   }
 }
 
-function noAnswer(error: unknown): Answer {
-  const isOtherProtocol = error instanceof Error && 'code' in error && error.code === 'ERR_HTTP2_ERROR'
-  const hint = isOtherProtocol ? ' (does this port speak gRPC?)' : ''
-  return { kind: 'retry', cause: describeError(error) + hint, delayMs: undefined }
+function noAnswer(error: unknown, connection: { isTls: boolean; isFirstOnConnection: boolean }): Answer {
+  return { kind: 'retry', cause: failureText({ error, speaks: 'gRPC', ...connection }), delayMs: undefined }
 }

@@ -8,6 +8,7 @@ import type { WorkerConfig } from '../messages.ts'
 import { accept, type HttpPeer, type HttpResponder, startHttpPeer, unusedPort } from '../testing/http-peer.ts'
 import { workerConfig } from '../testing/worker-config.ts'
 import { type Answer, answerBytesMax, type Transport } from './answer.ts'
+import { openCredentials } from './credentials.ts'
 import { createHttpTransport } from './http-transport.ts'
 
 const request = new Uint8Array([1, 2, 3])
@@ -17,15 +18,23 @@ after(async () => {
   for (const close of closers) await close()
 })
 
+function transportWith(changes: Partial<WorkerConfig> & { url: string }): Transport {
+  const config = workerConfig({ protocol: 'http/protobuf', ...changes })
+  const transport = createHttpTransport(
+    config,
+    openCredentials(config, () => {}),
+  )
+  closers.push(transport.close)
+  return transport
+}
+
 async function connect(
   respond: HttpResponder,
   changes: Partial<WorkerConfig> = {},
 ): Promise<{ peer: HttpPeer; transport: Transport }> {
   const peer = await startHttpPeer(respond)
-  const transport = await createHttpTransport(
-    workerConfig({ protocol: 'http/protobuf', url: `${peer.url}/v1/traces`, ...changes }),
-  )
-  closers.push(transport.close, peer.stop)
+  const transport = transportWith({ url: `${peer.url}/v1/traces`, ...changes })
+  closers.push(peer.stop)
   return { peer, transport }
 }
 
@@ -45,10 +54,8 @@ async function answerFromSocket(onData: (socket: Socket) => void): Promise<Answe
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo // A TCP server's address is never a string.
-  const transport = await createHttpTransport(
-    workerConfig({ protocol: 'http/protobuf', url: `http://127.0.0.1:${port}/` }),
-  )
-  closers.push(transport.close, () => server.close())
+  const transport = transportWith({ url: `http://127.0.0.1:${port}/` })
+  closers.push(() => server.close())
   return await transport.send(request)
 }
 
@@ -123,7 +130,7 @@ describe('HTTP transport: what it makes of answers', () => {
       })
     })
 
-  for (const status of [301, 400, 401, 403, 404, 413, 500, 501])
+  for (const status of [400, 401, 403, 404, 500, 501])
     it(`refuses ${status}`, async () => {
       const answer = await answerTo((response) => response.writeHead(status).end('no\u001b[31m\n way'))
       assert.deepEqual(answer, {
@@ -132,6 +139,26 @@ describe('HTTP transport: what it makes of answers', () => {
         reason: `http_${status}`,
       })
     })
+
+  it('says of 413 that less at once may do', async () => {
+    assert.deepEqual(await answerTo((response) => response.writeHead(413).end('too much')), {
+      kind: 'too-large',
+      cause: 'HTTP 413: too much',
+      reason: 'http_413',
+    })
+  })
+
+  it('follows no redirect, and shows where it leads without credentials', async () => {
+    for (const [location, shown] of [
+      ['https://user:secret@other.example/v1/traces', 'https://other.example/v1/traces'],
+      ['/login', '/login'],
+    ])
+      assert.deepEqual(await answerTo((response) => response.writeHead(307, { location }).end('moved')), {
+        kind: 'refused',
+        cause: `HTTP 307: redirected to ${shown}; name that address if it is the right one`,
+        reason: 'http_307',
+      })
+  })
 
   it('shows the message of a google.rpc.Status', async () => {
     const body = encodeStatus({ code: 3, message: 'invalid trace id', retryDelayMs: undefined })
@@ -158,16 +185,12 @@ describe('HTTP transport: what it makes of answers', () => {
 describe('HTTP transport: no answer is a retry', () => {
   it('nobody listens', async () => {
     const port = await unusedPort()
-    const transport = await createHttpTransport(
-      workerConfig({ protocol: 'http/protobuf', url: `http://127.0.0.1:${port}/` }),
-    )
+    const transport = transportWith({ url: `http://127.0.0.1:${port}/` })
     assert.equal(causeOf(await transport.send(request)), `connect ECONNREFUSED 127.0.0.1:${port}`)
   })
 
   it('no such host', async () => {
-    const transport = await createHttpTransport(
-      workerConfig({ protocol: 'http/protobuf', url: 'http://collector.invalid:4318/' }),
-    )
+    const transport = transportWith({ url: 'http://collector.invalid:4318/' })
     assert.match(causeOf(await transport.send(request)), /ENOTFOUND|EAI_AGAIN/)
   })
 

@@ -1,8 +1,8 @@
 // The worker thread's program: started by worker-handle.ts, imported by nothing.
 import { parentPort, workerData } from 'node:worker_threads'
 import type { HostMessage, WorkerConfig, WorkerMessage } from '../messages.ts'
-import type { Transport } from './answer.ts'
 import { ExportQueue } from './export-queue.ts'
+import { createTransport } from './transport.ts'
 
 if (parentPort === null) throw new Error('this file runs as a worker thread')
 const port = parentPort
@@ -13,7 +13,7 @@ const post = (message: WorkerMessage, transfer: readonly ArrayBuffer[] = []): vo
   port.postMessage(message, transfer)
 }
 
-const transport = await createTransport()
+const transport = await createTransport(config, (message) => post({ kind: 'said', message }))
 const queue = new ExportQueue({
   transport,
   retry: config.retry,
@@ -50,9 +50,3 @@ port.on('message', (message: HostMessage) => {
       break
   }
 })
-
-/** Only the client that is asked for is loaded: start-up time is what a short command feels. */
-async function createTransport(): Promise<Transport> {
-  if (config.protocol === 'grpc') return (await import('./grpc-transport.ts')).createGrpcTransport(config)
-  return (await import('./http-transport.ts')).createHttpTransport(config)
-}
