@@ -68,9 +68,8 @@ interface PemTexts {
 function secureContextOf({ ca, cert, key }: PemTexts): SecureContext {
   for (const [name, text] of Object.entries({ ca, cert, key }))
     if (text !== undefined && !isPem(text)) throw new Error(`${name} is no PEM text`)
-  if (ca !== undefined) for (const block of certificatesOf(ca)) new X509Certificate(block)
   return createSecureContext({
-    ...(ca !== undefined && { ca }),
+    ...(ca !== undefined && { ca: certificatesOf(ca) }),
     ...(cert !== undefined && { cert }),
     ...(key !== undefined && { key }),
   })
@@ -80,5 +79,5 @@ function certificatesOf(pem: string): string[] {
   const blocks = pem.match(/-----BEGIN [^-]+-----[^-]+-----END [^-]+-----/g) ?? []
   if (blocks.length === 0 || blocks.length !== pem.split('-----BEGIN ').length - 1)
     throw new Error('a certificate in it is not complete')
-  return blocks
+  return blocks.map((block) => new X509Certificate(block).toString())
 }

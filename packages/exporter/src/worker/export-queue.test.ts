@@ -224,7 +224,7 @@ describe('ExportQueue', () => {
     assert.equal(timerCount(), 1)
     await calls[2]?.answer({ kind: 'too-large', cause: 'HTTP 413', reason: 'http_413' })
     assert.equal(timerCount(), 0)
-    for (let rest = 0; rest < 6; rest++) for (const call of [...calls]) await call.answer(accepted)
+    for (let index = 0; index < calls.length; index++) await calls[index]?.answer(accepted)
     assert.deepEqual(
       events.flatMap((event) => (event.kind === 'delivered' ? event.chunkIds : [])).toSorted((a, b) => a - b),
       [1, 2, 3, 4, 5, 6],
