@@ -49,6 +49,14 @@ test('a line outside a span, and one inside a span whose context is not valid, c
   for (const line of lines) assert.ok(!('trace_id' in line) && !('span_id' in line))
 })
 
+test('no field of a line outside a span comes back in the next one', () => {
+  const { logger, lines } = collectingLogger()
+  logger.info({ password: 'secret' }, 'first')
+  logger.info('second')
+  assert.ok(lines[0] !== undefined && 'password' in lines[0])
+  assert.ok(lines[1] !== undefined && !('password' in lines[1]))
+})
+
 test('child loggers inherit the ids, and a mixin of the program keeps its say', () => {
   const { logger, lines } = collectingLogger({ mixin: () => ({ zone: 'a', span_id: 'own' }) })
   inSpan(() => logger.child({ component: 'api' }).warn('x'))

@@ -3,8 +3,6 @@ import { activeTraceFields } from './trace-fields.ts'
 
 type MixinFn<Levels extends string> = NonNullable<LoggerOptions<Levels>['mixin']>
 
-const noFields = {}
-
 /**
  * A pino `mixin` that puts `trace_id` and `span_id` into each line that is written inside a span, and nothing into any
  * other line. Child loggers inherit it. `next` is the program's own mixin, whose fields win where names are the same.
@@ -14,7 +12,8 @@ const noFields = {}
 export function pinoMixin<Levels extends string = never>(next?: MixinFn<Levels>): MixinFn<Levels> {
   return (mergeObject, level, logger) => {
     const fields = activeTraceFields()
-    if (next === undefined) return fields ?? noFields
+    // A new object each time: pino writes the line's own fields into what it gets.
+    if (next === undefined) return fields ?? {}
     return { ...fields, ...next(mergeObject, level, logger) }
   }
 }
