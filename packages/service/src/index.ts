@@ -13,6 +13,10 @@ export { IdentityError, type IdentityErrorCode } from './identityclient/identity
 export type { Introspection } from './identityclient/introspection.ts'
 export type { ServiceToken, ServiceTokenRequest } from './identityclient/service-tokens.ts'
 export type { ServiceLogger } from './logger.ts'
+export { createMtlsClient, type MtlsClient } from './mtls/mtls-client.ts'
+export { MtlsError, type MtlsErrorCode } from './mtls/mtls-error.ts'
+export { createMtlsServer, type MtlsServer, requireClientCertificate } from './mtls/mtls-server.ts'
+export type { TlsFiles, TlsReloading } from './mtls/tls-material.ts'
 export {
   callDownstream,
   type DownstreamOptions,
