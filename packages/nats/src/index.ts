@@ -1,3 +1,16 @@
+export {
+  type BrokerHopCounts,
+  type BrokerHops,
+  type BrokerHopsOptions,
+  traceBrokerHops,
+} from './broker-hops.ts'
+export {
+  type ProbeObstacle,
+  type ProbeOptions,
+  type ProbeReceiver,
+  type ProbeResult,
+  probeSubject,
+} from './broker-probe.ts'
 export { tracedJetstream } from './jetstream.ts'
 export { tracedKv, tracedKvm } from './kv.ts'
 export type { NatsTracingOptions, ProcessSpanOptions } from './options.ts'

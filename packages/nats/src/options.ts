@@ -25,6 +25,12 @@ export interface NatsTracingOptions {
    * then handed over as by the untraced client; see processMessage).
    */
   readonly processSpan?: (message: Msg | JsMsg) => ProcessSpanOptions | false | undefined
+  /**
+   * Asks servers from 2.11 on to report each sampled message to this subject (`Nats-Trace-Dest`), for traceBrokerHops. The
+   * user must be allowed to publish there, since the servers refuse the message otherwise. Not needed where the account
+   * has `msg_trace`. Default: none.
+   */
+  readonly brokerTraceDest?: string
 }
 
 /** How the CONSUMER span of a message differs from the usual one. */

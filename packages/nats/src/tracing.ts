@@ -8,11 +8,13 @@ import {
   type Span,
   type SpanKind,
   SpanStatusCode,
+  TraceFlags,
   type Tracer,
   type TracerProvider,
   trace,
 } from '@opentelemetry/api'
 import * as keys from './attributes.ts'
+import { supportsTracing } from './broker-events.ts'
 import { extractFromHeaders, injectIntoHeaders, type Propagator, spanContextOf } from './carrier.ts'
 import type { NatsTracingOptions } from './options.ts'
 import { sendAttributesOf } from './send-attributes.ts'
@@ -42,6 +44,11 @@ export class NatsTracing {
     this.propagator = options.propagator ?? propagation
     this.#connection = connection
     this.#mapper = { inboxPrefix: inboxPrefixOf(connection), template: options.destinationTemplate }
+  }
+
+  /** The connection itself, without tracing. */
+  get connection(): NatsConnection | undefined {
+    return this.#connection
   }
 
   /** False until a tracer is registered: then messages are handed on, with the context that they bring, and no more. */
@@ -110,7 +117,26 @@ export class NatsTracing {
     if (size !== undefined) attributes[keys.bodySize] = size
     const name = `${send.operation} ${destination.template}`
     const span = this.tracer.startSpan(name, { kind: send.kind, attributes }, parent)
-    return { span, headers: this.inject(trace.setSpan(parent, span), send.headers) }
+    return {
+      span,
+      headers: this.#withTraceDest(
+        span,
+        send.headers,
+        this.inject(trace.setSpan(parent, span), send.headers),
+      ),
+    }
+  }
+
+  /** Asks the servers to report this message; those before 2.11 would hand the header on to the consumers. */
+  #withTraceDest(span: Span, given: MsgHdrs | undefined, sent: MsgHdrs | undefined): MsgHdrs | undefined {
+    const { brokerTraceDest } = this.options
+    // Headers without a context are the user's own, and of no use to the servers.
+    if (brokerTraceDest === undefined || sent === undefined || sent === given) return sent
+    if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) === 0) return sent
+    if (!supportsTracing(this.#connection?.info?.version ?? '')) return sent
+    // The servers know this name in these letters only.
+    sent.set('Nats-Trace-Dest', brokerTraceDest)
+    return sent
   }
 
   inject(from: Context, source: MsgHdrs | undefined): MsgHdrs | undefined {

@@ -1,0 +1,22 @@
+// The conventions say nothing of what happens inside of a broker.
+export const broker = {
+  serverName: 'nats.server.name',
+  serverId: 'nats.server.id',
+  serverCluster: 'nats.server.cluster',
+  serverVersion: 'nats.server.version',
+  account: 'nats.account',
+  hop: 'nats.hop',
+  ingressKind: 'nats.ingress.kind',
+  ingressName: 'nats.ingress.name',
+  egressKind: 'nats.egress.kind',
+  egressName: 'nats.egress.name',
+  egressClients: 'nats.egress.clients',
+  egressServers: 'nats.egress.servers',
+  subject: 'nats.subject',
+  subjectFrom: 'nats.subject.from',
+  subjectTo: 'nats.subject.to',
+  subscription: 'nats.subscription',
+  noInterest: 'nats.no_interest',
+  error: 'error.message',
+  envelopeSize: 'messaging.message.envelope.size',
+} as const
