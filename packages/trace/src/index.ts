@@ -38,6 +38,7 @@ export { AsyncContextManager, enterContext } from './context-manager.ts'
 export {
   OpenSpans,
   type OpenSpansOptions,
+  type SnapshotChange,
   snapshotOf,
   spanInterruptionKey,
   spanStateKey,

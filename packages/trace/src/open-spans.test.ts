@@ -3,12 +3,11 @@ import { describe, test } from 'node:test'
 import { SpanStatusCode } from '@opentelemetry/api'
 import type { Clock } from './clock.ts'
 import { rootContext } from './context.ts'
-import { OpenSpans, type OpenSpansOptions, snapshotOf } from './open-spans.ts'
+import { OpenSpans, type OpenSpansOptions, type SnapshotChange, snapshotOf } from './open-spans.ts'
 import type { RecordedSpan } from './records.ts'
 import { SamplingDecision } from './sampler.ts'
 import { Span } from './span.ts'
 import { CollectingSink } from './testing/collecting-sink.ts'
-import type { Tracer } from './tracer.ts'
 import { TracerProvider, type TracerProviderOptions } from './tracer-provider.ts'
 
 /** A clock that stands still until a test moves it. */
@@ -34,10 +33,8 @@ function setUp(options: OpenSpansOptions = {}, providerOptions: TracerProviderOp
     assert.ok(span instanceof Span)
     return span
   }
-  return { openSpans, sink, clock, provider, start }
+  return { openSpans, sink, clock, start }
 }
-
-const nothing = async (): Promise<void> => {}
 
 function namesIn(openSpans: OpenSpans, startedBeforeMs = Number.POSITIVE_INFINITY): string[] {
   const names: string[] = []
@@ -137,7 +134,7 @@ describe('OpenSpans', () => {
     span.addLink({ context: { traceId: '1'.repeat(32), spanId: '2'.repeat(16), traceFlags: 1 } })
     let copy: RecordedSpan | undefined
     openSpans.forEach(Number.POSITIVE_INFINITY, (open) => {
-      copy = snapshotOf(open, ['throughline.span.state', 'pending'])
+      copy = snapshotOf(open, { flatAttributes: ['throughline.span.state', 'pending'] })
       return true
     })
     span.setAttribute('a', 2).setAttribute('b', 3).addEvent('late').updateName('renamed')
@@ -163,61 +160,41 @@ describe('OpenSpans', () => {
   })
 })
 
-describe('interruptAll', () => {
-  const reason = 'process.exit(3)'
+describe('a snapshot', () => {
+  const added = ['throughline.span.state', 'interrupted']
+  const copyOf = (span: Span, change: Partial<SnapshotChange> = {}): RecordedSpan =>
+    snapshotOf(span, { flatAttributes: added, endTimeMs: 1500, error: 'SIGTERM', ...change })
 
-  test('ends all open spans with the reason, as sinks get every ended span', () => {
-    const { openSpans, sink, clock, start } = setUp({}, { spanLimits: { attributeCountLimit: 1 } })
-    const done = start('done')
-    start('job', { attributes: { a: 1 } })
-    start('ok').setStatus({ code: SpanStatusCode.OK })
-    start('failed').setStatus({ code: SpanStatusCode.ERROR, message: 'its own' })
-    done.end()
-    clock.nowMs = 1500
-    assert.equal(openSpans.interruptAll(reason), 3)
-    assert.equal(openSpans.count, 0)
-    const job = sink.named('job')
-    const attributes = ['throughline.span.state', 'interrupted', 'throughline.span.interruption', reason]
-    assert.deepEqual(job.flatAttributes, ['a', 1, ...attributes])
+  test('can be ended and failed, whatever the limits, while its span goes on', () => {
+    const { sink, clock, start } = setUp({}, { spanLimits: { attributeCountLimit: 1 } })
+    const span = start('job', { attributes: { a: 1 } })
+    const copy = copyOf(span)
+    assert.deepEqual(copy.flatAttributes, ['a', 1, ...added])
+    assert.deepEqual([copy.endTimeMs, copy.statusCode, copy.statusMessage], [1500, 2, 'SIGTERM'])
+    clock.nowMs = 2000
+    span.end()
+    assert.deepEqual(sink.named('job').flatAttributes, ['a', 1])
+    assert.deepEqual([sink.named('job').endTimeMs, sink.named('job').statusCode], [2000, 0])
+  })
+
+  test('that fails keeps the error that its span had, and takes its success away', () => {
+    const { start } = setUp()
+    const ok = start('ok').setStatus({ code: SpanStatusCode.OK })
+    const failed = start('failed').setStatus({ code: SpanStatusCode.ERROR, message: 'its own' })
+    const unexplained = start('unexplained').setStatus({ code: SpanStatusCode.ERROR })
     assert.deepEqual(
-      ['done', 'job', 'ok', 'failed'].map((name) => {
-        const span = sink.named(name)
-        return [span.endTimeMs, span.statusCode, span.statusMessage]
-      }),
+      [ok, failed, unexplained].map((span) => [copyOf(span).statusCode, copyOf(span).statusMessage]),
       [
-        [1000, 0, ''],
-        [1500, 2, reason],
-        [1500, 2, reason],
-        [1500, 2, 'its own'],
+        [2, 'SIGTERM'],
+        [2, 'its own'],
+        [2, 'SIGTERM'],
       ],
     )
+    assert.equal(snapshotOf(ok, { flatAttributes: [] }).statusCode, 1)
   })
 
-  test('ends each span once, though its program ends it after that', () => {
-    const { openSpans, sink, start } = setUp()
-    const span = start('job')
-    openSpans.interruptAll(reason)
-    span.end()
-    span.interrupt('again')
-    assert.equal(sink.spans.length, 1)
-  })
-
-  test('comes to an end though a processor starts a span for each that ends', () => {
-    let tracer: Tracer | undefined
-    const processor = {
-      onStart() {},
-      onEnd: () => void tracer?.startSpan('another', {}, rootContext),
-      forceFlush: nothing,
-      shutdown: nothing,
-    }
-    const { openSpans, sink, provider, start } = setUp({}, { spanProcessors: [processor] })
-    tracer = provider.getTracer('test')
-    start('a')
-    start('b')
-    assert.equal(openSpans.interruptAll(reason), 2)
-    assert.deepEqual(
-      sink.spans.map((span) => span.name),
-      ['a', 'b'],
-    )
+  test('does not end before it started', () => {
+    const { start } = setUp()
+    assert.equal(copyOf(start('s'), { endTimeMs: 999 }).endTimeMs, 1000)
   })
 })

@@ -1,3 +1,4 @@
+import { SpanStatusCode } from '@opentelemetry/api'
 import type { FlatAttributes, RecordedSpan } from './records.ts'
 import type { Span } from './span.ts'
 import { invalidOption } from './trace-error.ts'
@@ -17,6 +18,8 @@ export interface OpenSpansOptions {
 }
 
 const openSpansMaxDefault = 10_000
+/** OTLP and the API number status codes alike. */
+const errorCode: number = SpanStatusCode.ERROR
 
 /**
  * The sampled spans of a TracerProvider that have started and not ended, in the order in which they started: for those
@@ -52,24 +55,12 @@ export class OpenSpans {
 
   /**
    * Calls `visit` with each span that started before `startedBeforeMs` (milliseconds since the clock's origin, as
-   * `startTimeMs` counts), in the order of the list, until it returns false. `visit` MUST NOT end spans. What it gets is
-   * the span itself: all of it may still change, and its `endTimeMs` is NaN. {@link snapshotOf} makes a copy.
+   * `startTimeMs` counts), in the order of the list, until it returns false. What it gets is the span itself, which may
+   * still change and whose `endTimeMs` is NaN; {@link snapshotOf} makes a copy. `visit` MUST NOT end spans.
    */
   forEach(startedBeforeMs: number, visit: (span: RecordedSpan) => boolean): void {
     for (let span = this.#first; span !== undefined; span = span.nextOpen)
       if (span.startTimeMs < startedBeforeMs && !visit(span)) return
-  }
-
-  /**
-   * Ends every span in the list, since the process is about to die: with status ERROR and the reason, and in the state
-   * `interrupted`. Sinks and processors get them as they get all ended spans. Returns how many there were.
-   */
-  interruptAll(reason: string): number {
-    // A processor may start spans when one ends: only as many as there were, or this might not end.
-    let count = 0
-    for (const limit = this.#count; count < limit && this.#first !== undefined; count++)
-      this.#first.interrupt(reason)
-    return count
   }
 
   /** For the tracer: a span has started. Each span at most once. */
@@ -110,11 +101,20 @@ export class OpenSpans {
   }
 }
 
-/**
- * A copy of a span that has not ended, which later changes do not reach: with `flatAttributes` added, whose keys are not
- * the span's. Its end stays NaN.
- */
-export function snapshotOf(span: RecordedSpan, flatAttributes: FlatAttributes): RecordedSpan {
+/** How a copy of a span that has not ended differs from it. */
+export interface SnapshotChange {
+  /** Added behind the span's own, whose keys MUST be others. Limits do not count here. */
+  readonly flatAttributes: FlatAttributes
+  /** Milliseconds since the clock's origin, not before the start. Default: NaN, it has not ended. */
+  readonly endTimeMs?: number
+  /** Makes it failed, with this text. A span that has failed already keeps its own. */
+  readonly error?: string
+}
+
+/** A copy of a span that has not ended, which later changes do not reach. The span itself stays as it is. */
+export function snapshotOf(span: RecordedSpan, change: SnapshotChange): RecordedSpan {
+  const { flatAttributes, endTimeMs = Number.NaN, error } = change
+  const fails = error !== undefined && (span.statusCode !== errorCode || span.statusMessage === '')
   return {
     traceId0: span.traceId0,
     traceId1: span.traceId1,
@@ -130,7 +130,7 @@ export function snapshotOf(span: RecordedSpan, flatAttributes: FlatAttributes): 
     name: span.name,
     otlpKind: span.otlpKind,
     startTimeMs: span.startTimeMs,
-    endTimeMs: span.endTimeMs,
+    endTimeMs: endTimeMs < span.startTimeMs ? span.startTimeMs : endTimeMs,
     flatAttributes: [...span.flatAttributes, ...flatAttributes],
     attributeBlock: span.attributeBlock,
     droppedAttributesCount: span.droppedAttributesCount,
@@ -138,8 +138,8 @@ export function snapshotOf(span: RecordedSpan, flatAttributes: FlatAttributes): 
     droppedEventsCount: span.droppedEventsCount,
     linkRecords: span.linkRecords?.slice(),
     droppedLinksCount: span.droppedLinksCount,
-    statusCode: span.statusCode,
-    statusMessage: span.statusMessage,
+    statusCode: fails ? errorCode : span.statusCode,
+    statusMessage: fails ? error : span.statusMessage,
     scope: span.scope,
   }
 }

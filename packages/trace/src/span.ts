@@ -14,7 +14,7 @@ import type { Diagnostics } from './diagnostics.ts'
 import { exceptionAttributes } from './exception.ts'
 import { IdentifiedSpan, type SpanIdentity } from './identified-span.ts'
 import { serializeTraceState } from './non-recording-span.ts'
-import { type OpenSpans, spanInterruptionKey, spanStateKey } from './open-spans.ts'
+import type { OpenSpans } from './open-spans.ts'
 import type {
   AttributeBlock,
   EventRecord,
@@ -29,7 +29,6 @@ import type { IdWords } from './words.ts'
 
 /** OTLP and the API number status codes alike. */
 const okCode: number = SpanStatusCode.OK
-const errorCode: number = SpanStatusCode.ERROR
 
 /** What all spans of one tracer share. */
 export interface SpanOwner {
@@ -274,18 +273,6 @@ export class Span extends IdentifiedSpan implements RecordedSpan, RecordingSpan 
     this.ended = true
     this.endTimeMs = endTimeMs < this.startTimeMs ? this.clampEnd(endTimeMs) : endTimeMs
     pipeline.onEnd(this)
-  }
-
-  /** The process dies before the span's own end: it ends now, in the state `interrupted`. */
-  interrupt(reason: string): void {
-    if (this.ended) return
-    // Past the limits: a span that cannot say why it has ended here would look complete.
-    this.flatAttributes.push(spanStateKey, 'interrupted', spanInterruptionKey, reason)
-    if (this.statusCode !== errorCode || this.statusMessage === '') {
-      this.statusCode = errorCode
-      this.statusMessage = reason
-    }
-    this.end()
   }
 
   private storeAttribute(key: string, value: MutableFlatAttributes[number]): void {
