@@ -1,10 +1,20 @@
+import type { SpoolFailure } from './failure.ts'
 import { countDone, type Entry } from './segment.ts'
-import { type SpoolDamage, type SpoolDrop, type SpoolDropReason, type SpoolStats, Tally } from './stats.ts'
+import {
+  addDamage,
+  noDamage,
+  type SpoolDamage,
+  type SpoolDrop,
+  type SpoolDropReason,
+  type SpoolStats,
+  Tally,
+} from './stats.ts'
 
 /** The one writer of the account. Each method is one move of a record from one place to another. */
 export class Accounts {
   /** Bytes of the own and adopted segment files. */
   fileBytes = 0
+  readFailure: SpoolFailure | undefined
   readonly #waiting = new Tally()
   readonly #held = new Tally()
   readonly #appended = new Tally()
@@ -13,11 +23,11 @@ export class Accounts {
   readonly #takenAway = new Tally()
   readonly #dropped: Record<SpoolDropReason, Tally> = {
     corrupt: new Tally(),
+    missing: new Tally(),
     spool_age: new Tally(),
     spool_full: new Tally(),
-    unreadable: new Tally(),
   }
-  #damage: SpoolDamage = { tornCount: 0, corruptCount: 0, itemCount: 0, unknownVersionCount: 0 }
+  #damage: SpoolDamage = noDamage
   readonly #onDrop: ((drop: SpoolDrop) => void) | undefined
 
   constructor(onDrop: ((drop: SpoolDrop) => void) | undefined) {
@@ -36,13 +46,7 @@ export class Accounts {
   }
 
   damaged(found: SpoolDamage): void {
-    const { tornCount, corruptCount, itemCount, unknownVersionCount } = this.#damage
-    this.#damage = {
-      tornCount: tornCount + found.tornCount,
-      corruptCount: corruptCount + found.corruptCount,
-      itemCount: itemCount + found.itemCount,
-      unknownVersionCount: unknownVersionCount + found.unknownVersionCount,
-    }
+    this.#damage = addDamage(this.#damage, found)
   }
 
   hold(entry: Entry): void {
@@ -75,7 +79,7 @@ export class Accounts {
   }
 
   read(): SpoolStats {
-    const { corrupt, spool_age, spool_full, unreadable } = this.#dropped
+    const { corrupt, missing, spool_age, spool_full } = this.#dropped
     return {
       waiting: this.#waiting.read(),
       held: this.#held.read(),
@@ -85,12 +89,13 @@ export class Accounts {
       takenAway: this.#takenAway.read(),
       dropped: {
         corrupt: corrupt.read(),
+        missing: missing.read(),
         spool_age: spool_age.read(),
         spool_full: spool_full.read(),
-        unreadable: unreadable.read(),
       },
       damage: this.#damage,
       fileBytes: this.fileBytes,
+      readFailure: this.readFailure,
     }
   }
 

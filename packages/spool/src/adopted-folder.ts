@@ -1,17 +1,20 @@
 import type { AdoptedOwner, FreeFolder } from './adoption.ts'
+import { failureOf, type SpoolFailure } from './failure.ts'
 import { listFolder, readFile, type SpoolFileSystem } from './file-system.ts'
 import { checksumSeed } from './record-format.ts'
 import { type OwnerFolder, Segment, segmentName, segmentNumber } from './segment.ts'
 import { type SegmentScan, scanSegment } from './segment-scan.ts'
-import type { SpoolDamage } from './stats.ts'
+import { addDamage, noDamage, type SpoolDamage } from './stats.ts'
 
-/** A segment is never larger than this, whoever wrote it: of a larger one only the first bytes are read. */
-const segmentReadBytesMax = 1.5 * 2 ** 30
+/** No options make a larger segment; of a larger file only so much is read. */
+const segmentReadBytesMax = 512 * 1024 * 1024
 
 export interface LoadedFolder {
   readonly folder: OwnerFolder
   readonly owner: AdoptedOwner
   readonly damage: SpoolDamage
+  /** Why a segment could not be read. It stays where it is. */
+  readonly failure: SpoolFailure | undefined
 }
 
 interface LoadedSegment {
@@ -31,20 +34,25 @@ export function segmentNumbers(fs: SpoolFileSystem, path: string): readonly numb
 export function loadFolder(fs: SpoolFileSystem, free: FreeFolder, path: string): LoadedFolder {
   const { ownerId } = free
   const seed = checksumSeed(ownerId)
-  const loaded = segmentNumbers(fs, path).map((number): LoadedSegment => {
-    const bytes = readFile(fs, `${path}/${segmentName(number)}`, segmentReadBytesMax)
-    return { number, sizeBytes: bytes.length, scan: scanSegment(bytes, seed) }
-  })
-  const damage = damageOf(loaded.map(({ scan }) => scan))
+  const loaded: LoadedSegment[] = []
+  let failure: SpoolFailure | undefined
+  for (const number of segmentNumbers(fs, path))
+    try {
+      const bytes = readFile(fs, `${path}/${segmentName(number)}`, segmentReadBytesMax)
+      loaded.push({ number, sizeBytes: bytes.length, scan: scanSegment(bytes, seed) })
+    } catch (error) {
+      failure = failureOf(error)
+    }
+  const damage = loaded.reduce((sum, { scan }) => addDamage(sum, scan.damage), noDamage)
   const owner = describeOwner(free, loaded, damage)
   const folder: OwnerFolder = { path, ownerId, seed, owner, segments: [], isHere: true }
   for (const { number, sizeBytes, scan } of loaded) {
-    if (scan.isUnknownVersion) continue
+    if (scan.damage.unknownVersionCount > 0) continue
     const segment = new Segment(fs, folder, number)
     segment.load(scan.records, sizeBytes)
     folder.segments.push(segment)
   }
-  return { folder, owner, damage }
+  return { folder, owner, damage, failure }
 }
 
 function describeOwner(
@@ -58,7 +66,6 @@ function describeOwner(
     ownerId,
     name: file?.owner.name ?? '',
     pid: file?.owner.pid ?? 0,
-    threadId: file?.owner.threadId ?? 0,
     host: file?.owner.host ?? '',
     startedMs: file?.owner.startedMs ?? 0,
     lastSeenMs: records.reduce((lastMs, { appendedMs }) => Math.max(lastMs, appendedMs), lastHeartbeatMs),
@@ -68,16 +75,5 @@ function describeOwner(
     itemCount: waiting.reduce((sum, { itemCount }) => sum + itemCount, 0),
     tornCount,
     corruptCount,
-  }
-}
-
-function damageOf(scans: readonly SegmentScan[]): SpoolDamage {
-  const sum = (count: (scan: SegmentScan) => number): number =>
-    scans.reduce((total, scan) => total + count(scan), 0)
-  return {
-    tornCount: sum(({ tornCount }) => tornCount),
-    corruptCount: sum(({ corruptCount }) => corruptCount),
-    itemCount: sum(({ damagedItemCount }) => damagedItemCount),
-    unknownVersionCount: sum(({ isUnknownVersion }) => (isUnknownVersion ? 1 : 0)),
   }
 }

@@ -18,7 +18,6 @@ export interface AdoptedOwner {
   /** What the program called itself; empty when its owner file cannot be read, as are the other fields then. */
   readonly name: string
   readonly pid: number
-  readonly threadId: number
   readonly host: string
   readonly startedMs: number
   /** The last time it was known to be alive: its heartbeat or its last record. */
@@ -59,8 +58,12 @@ export interface AdoptionContext {
   readonly deadOwnerIds: ReadonlySet<string>
 }
 
-/** The folders that may be adopted now. */
-export function* freeFolders(context: AdoptionContext): Generator<FreeFolder> {
+/** The folders that may be adopted now, those first whose owners were last seen the longest ago. */
+export function freeFolders(context: AdoptionContext): FreeFolder[] {
+  return [...lookForFree(context)].toSorted((a, b) => a.lastHeartbeatMs - b.lastHeartbeatMs)
+}
+
+function* lookForFree(context: AdoptionContext): Generator<FreeFolder> {
   for (const entry of listFolder(context.fs, context.dir)) {
     const name = entry.isDirectory() ? parseFolderName(entry.name) : undefined
     if (name === undefined) continue
@@ -76,7 +79,7 @@ export function* freeFolders(context: AdoptionContext): Generator<FreeFolder> {
     yield {
       path,
       ownerId,
-      ending: endingOf(context, ownerId, owner.file),
+      ending: endingOf(context, ownerId, owner),
       file: owner.file,
       lastHeartbeatMs: owner.heartbeatMs,
     }
@@ -114,7 +117,7 @@ function modifiedMs(fs: SpoolFileSystem, path: string): number {
 function isFree(context: AdoptionContext, ownerId: string, { file, heartbeatMs }: Look): boolean {
   if (context.deadOwnerIds.has(ownerId) || heartbeatMs === 0) return true
   if (file?.released !== undefined) return true
-  if (file !== undefined && context.processes.isGone(file.owner)) return true
+  if (file !== undefined && context.processes.isGone(file.owner, heartbeatMs)) return true
   // Away from now in either direction: a heartbeat from the future was written by a clock that has been corrected since.
   return Math.abs(context.now() - heartbeatMs) > context.silenceMsMax
 }
@@ -122,9 +125,37 @@ function isFree(context: AdoptionContext, ownerId: string, { file, heartbeatMs }
 function endingOf(
   context: AdoptionContext,
   ownerId: string,
-  file: OwnerFile | undefined,
+  { file, heartbeatMs }: Look,
 ): AdoptedOwner['ending'] {
   if (file?.released !== undefined) return 'released'
-  const isDead = file !== undefined && context.processes.isGone(file.owner)
+  const isDead = file !== undefined && context.processes.isGone(file.owner, heartbeatMs)
   return isDead || context.deadOwnerIds.has(ownerId) ? 'died' : 'silent'
+}
+
+/** What a folder takes on a disk beside its segments: itself, its owner file, and the last block of a segment. */
+const folderOverheadBytes = 16 * 1024
+
+/** Bytes on disk of all owners' folders but those at `exceptPaths`. Stops counting behind `bytesMax`. */
+export function bytesOfOthers(
+  { fs, dir }: Pick<AdoptionContext, 'dir' | 'fs'>,
+  { exceptPaths, bytesMax }: { readonly exceptPaths: ReadonlySet<string>; readonly bytesMax: number },
+): number {
+  let bytes = 0
+  for (const entry of listFolder(fs, dir)) {
+    const path = `${dir}/${entry.name}`
+    if (!entry.isDirectory() || parseFolderName(entry.name) === undefined || exceptPaths.has(path)) continue
+    bytes += folderOverheadBytes
+    for (const { name } of listFolder(fs, path)) bytes += sizeOf(fs, `${path}/${name}`)
+    if (bytes > bytesMax) break
+  }
+  return bytes
+}
+
+function sizeOf(fs: SpoolFileSystem, path: string): number {
+  try {
+    return fs.lstatSync(path).size
+  } catch {
+    // Its owner has removed it in the meantime.
+    return 0
+  }
 }

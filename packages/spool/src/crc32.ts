@@ -1,5 +1,5 @@
 /** Below this, the table is faster than loading node:zlib (RATIONALE.md), which a program may never need. */
-const zlibFromBytes = 64 * 1024
+const zlibFromBytes = 16 * 1024
 
 let table: Int32Array | undefined
 let zlibCrc32: ((data: Uint8Array, value?: number) => number) | undefined

@@ -99,3 +99,16 @@ export function listFolder(fs: SpoolFileSystem, path: string): nodeFs.Dirent[] {
     throw error
   }
 }
+
+/** After a file was made: a loss of power may else forget its name. */
+export function syncFolder(fs: SpoolFileSystem, path: string): void {
+  // Windows opens no folders, and needs it not.
+  quietly(() => {
+    const fd = fs.openSync(path, 'r')
+    try {
+      fs.fdatasyncSync(fd)
+    } finally {
+      fs.closeSync(fd)
+    }
+  })
+}

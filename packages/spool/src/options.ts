@@ -24,7 +24,7 @@ export interface SpoolOptions extends SpoolLimits {
   readonly dropWhenFull?: 'newest' | 'oldest'
   /** `each-record`: an appended record survives a loss of power too, for the price of an fdatasync. Default `never`. */
   readonly sync?: 'each-record' | 'never'
-  /** A folder whose owner cannot be asked is adopted when its last heartbeat is older. Default 60,000. */
+  /** A folder whose owner cannot be asked is adopted when its last heartbeat is older. Default 30,000. */
   readonly silenceMsMax?: number
   /** Records that were in this spool's hands and that nobody will deliver. Called within the operation that drops. */
   readonly onDrop?: (drop: SpoolDrop) => void
@@ -54,8 +54,8 @@ export interface SpoolSettings {
 }
 
 const segmentBytesMaxDefault = 8 * 1024 * 1024
-/** The size of a record is a 32-bit field; a gigabyte leaves room for every sum. */
-const sizeBytesLimit = 2 ** 30
+/** An adopter reads a segment as a whole, and one record may be longer than the segment. */
+const sizeBytesLimit = 256 * 1024 * 1024
 
 /** A wrong option. The message names the option, the value that came and what is allowed. */
 export class SpoolOptionError extends Error {
@@ -77,7 +77,7 @@ export function readOptions(options: SpoolOptions): SpoolSettings {
     ),
     recordBytesMax: amount('recordBytesMax', options.recordBytesMax ?? 16 * 1024 * 1024, sizeBytesLimit),
     ageMsMax: amount('ageMsMax', options.ageMsMax ?? 72 * 3_600_000, Number.MAX_SAFE_INTEGER),
-    silenceMsMax: amount('silenceMsMax', options.silenceMsMax ?? 60_000, Number.MAX_SAFE_INTEGER),
+    silenceMsMax: amount('silenceMsMax', options.silenceMsMax ?? 30_000, Number.MAX_SAFE_INTEGER),
     dropsOldest: oneOf('dropWhenFull', options.dropWhenFull ?? 'oldest', ['newest', 'oldest']) === 'oldest',
     syncs: oneOf('sync', options.sync ?? 'never', ['each-record', 'never']) === 'each-record',
     onDrop: options.onDrop,

@@ -1,9 +1,9 @@
 import { codeOf } from './failure.ts'
-import { fileMode, folderMode, quietly, writeAt } from './file-system.ts'
+import { fileMode, folderMode, quietly, type SpoolFileSystem, syncFolder, writeAt } from './file-system.ts'
 import { ownFolderName } from './folder-names.ts'
 import type { SpoolSettings } from './options.ts'
 import { newOwner, ownerFileName, ownerLine } from './owner-file.ts'
-import { checksumSeed } from './record-format.ts'
+import { checksumSeed, recordHeaderBytes } from './record-format.ts'
 import { countDone, type Entry, type OwnerFolder, Segment } from './segment.ts'
 import type { NewRecord } from './spool-record.ts'
 
@@ -38,9 +38,11 @@ export class OwnFolder implements OwnerFolder {
     const { kind, itemCount, payload } = record
     this.create()
     const segment = this.#segmentFor(payload.length)
-    const sequence = ++this.#recordCount
+    if (segment === undefined) return undefined
+    const sequence = this.#recordCount + 1
     const header = { kind, itemCount, payloadBytes: payload.length, sequence, appendedMs: now() }
     const entry = segment.append(header, payload, { syncs })
+    this.#recordCount = sequence
     // Looked at after the write: what was in the file before the folder was renamed is found by the one who renamed it.
     if (fs.existsSync(segment.path)) return entry
     countDone(entry)
@@ -49,23 +51,16 @@ export class OwnFolder implements OwnerFolder {
 
   create(): void {
     if (this.exists) return
-    const { fs, dir, name, now, processes } = this.#settings
+    const { fs, dir, name, now, processes, syncs } = this.#settings
     const identity = processes.self()
-    const { threadId } = process.getBuiltinModule('node:worker_threads')
+    this.#makeFolders()
     try {
-      fs.mkdirSync(this.path, folderMode)
+      this.#appendToOwnerFile(ownerLine(newOwner(identity, { name, startedMs: now() })))
     } catch (error) {
-      if (codeOf(error) !== 'ENOENT') throw error
-      fs.mkdirSync(dir, { recursive: true, mode: folderMode })
-      fs.mkdirSync(this.path, folderMode)
-    }
-    try {
-      this.#appendToOwnerFile(ownerLine(newOwner(identity, { name, threadId, startedMs: now() })))
-    } catch (error) {
-      quietly(() => fs.unlinkSync(`${this.path}/${ownerFileName}`))
-      quietly(() => fs.rmdirSync(this.path))
+      removeFolder(fs, this.path)
       throw error
     }
+    if (syncs) syncFolder(fs, dir)
     this.exists = true
   }
 
@@ -83,23 +78,48 @@ export class OwnFolder implements OwnerFolder {
   }
 
   markReleased(reason: string): void {
-    this.#appendToOwnerFile(ownerLine({ released: reason }))
+    try {
+      this.#appendToOwnerFile(ownerLine({ released: reason }))
+    } catch (error) {
+      // Another process has the folder already.
+      if (codeOf(error) !== 'ENOENT') throw error
+    }
   }
 
-  #segmentFor(payloadBytes: number): Segment {
-    const { fs, segmentBytesMax } = this.#settings
+  /** Undefined when the folder is gone. */
+  #segmentFor(payloadBytes: number): Segment | undefined {
+    const { fs, segmentBytesMax, syncs } = this.#settings
     const { current } = this
     if (
       current !== undefined &&
-      (current.sizeBytes === 0 || current.sizeBytes + payloadBytes <= segmentBytesMax)
+      (current.sizeBytes === 0 || current.sizeBytes + recordHeaderBytes + payloadBytes <= segmentBytesMax)
     )
       return current
     const segment = new Segment(fs, this, this.#segmentCount + 1)
-    segment.create()
+    try {
+      segment.create()
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return undefined
+      throw error
+    }
+    if (syncs) syncFolder(fs, this.path)
     this.#segmentCount++
     current?.close()
     this.segments.push(segment)
     return segment
+  }
+
+  #makeFolders(): void {
+    const { fs, dir } = this.#settings
+    try {
+      fs.mkdirSync(this.path, folderMode)
+    } catch (error) {
+      // The id is random: a folder of that name is what an attempt of this owner has left that failed later on.
+      if (codeOf(error) === 'EEXIST') return
+      if (codeOf(error) !== 'ENOENT') throw error
+      fs.mkdirSync(dir, { recursive: true, mode: folderMode })
+      fs.mkdirSync(this.path, folderMode)
+    }
   }
 
   #appendToOwnerFile(line: Uint8Array): void {
@@ -112,4 +132,10 @@ export class OwnFolder implements OwnerFolder {
       fs.closeSync(fd)
     }
   }
+}
+
+/** Removes an owner's folder without segments. Files of others keep it. */
+export function removeFolder(fs: SpoolFileSystem, path: string): void {
+  quietly(() => fs.unlinkSync(`${path}/${ownerFileName}`))
+  quietly(() => fs.rmdirSync(path))
 }

@@ -5,7 +5,6 @@ import { formatVersion } from './record-format.ts'
 /** What an owner writes about itself when it makes its folder. */
 export interface OwnerRecord extends ProcessIdentity {
   readonly version: number
-  readonly threadId: number
   readonly name: string
   readonly startedMs: number
 }
@@ -19,15 +18,15 @@ export interface OwnerFile {
 export const ownerFileName = 'owner'
 export const ownerFileBytesMax: number = 64 * 1024
 
-/** One line of an owner file: a checksum, a blank, JSON. Lines are only ever appended. */
+/** One line of an owner file: a checksum, a blank, JSON. Lines are only ever appended, the last one may be a torn one. */
 export function ownerLine(value: OwnerRecord | { readonly released: string }): Buffer {
   const json = JSON.stringify(value)
-  return Buffer.from(`${checksumOf(json)} ${json}\n`)
+  return Buffer.from(`\n${checksumOf(json)} ${json}\n`)
 }
 
 export function newOwner(
   identity: ProcessIdentity,
-  details: Pick<OwnerRecord, 'name' | 'startedMs' | 'threadId'>,
+  details: Pick<OwnerRecord, 'name' | 'startedMs'>,
 ): OwnerRecord {
   return { version: formatVersion, ...identity, ...details }
 }

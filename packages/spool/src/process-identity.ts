@@ -16,8 +16,8 @@ export interface ProcessIdentity {
 export interface ProcessProbe {
   /** This process. */
   self(): ProcessIdentity
-  /** True only when it is certain that the process has ended. */
-  isGone(identity: ProcessIdentity): boolean
+  /** True only when it is certain that the process has ended. `lastSeenMs`: its last sign of life, milliseconds since 1970. */
+  isGone(identity: ProcessIdentity, lastSeenMs: number): boolean
 }
 
 let self: ProcessIdentity | undefined
@@ -29,18 +29,22 @@ export const systemProbe: ProcessProbe = {
       startTime: processStat('self')?.startTime ?? '',
       bootId: readText('/proc/sys/kernel/random/boot_id'),
       pidNamespace: readPidNamespace(),
-      host: process.getBuiltinModule('node:os').hostname(),
+      host: readText('/proc/sys/kernel/hostname') || process.getBuiltinModule('node:os').hostname(),
     }
     return self
   },
-  isGone(identity: ProcessIdentity): boolean {
+  isGone(identity: ProcessIdentity, lastSeenMs: number): boolean {
     const here = systemProbe.self()
-    const isVisible =
-      identity.bootId === here.bootId &&
-      identity.pidNamespace === here.pidNamespace &&
-      (here.bootId !== '' || identity.host === here.host)
+    const isSameHost = identity.host === here.host
+    // Two machines may share the folder and a name. The one that was alive after this one's start is not this one.
+    if (identity.bootId !== here.bootId) return isSameHost && lastSeenMs < machineStartMs()
+    const isVisible = identity.pidNamespace === here.pidNamespace && (here.bootId !== '' || isSameHost)
     return isVisible && hasEnded(identity)
   },
+}
+
+function machineStartMs(): number {
+  return Date.now() - process.getBuiltinModule('node:os').uptime() * 1000
 }
 
 function hasEnded({ pid, startTime }: ProcessIdentity): boolean {

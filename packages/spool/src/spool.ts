@@ -1,22 +1,14 @@
 import { Accounts } from './accounts.ts'
-import { loadFolder, segmentNumbers } from './adopted-folder.ts'
-import {
-  type AdoptedOwner,
-  type AdoptOptions,
-  type AdoptResult,
-  type FreeFolder,
-  freeFolders,
-} from './adoption.ts'
+import { AdoptedFolders } from './adopted-folders.ts'
+import { type AdoptedOwner, type AdoptOptions, type AdoptResult, bytesOfOthers } from './adoption.ts'
 import { codeOf, failureOf, type SpoolFailure, type SpoolFailureReason } from './failure.ts'
 import { quietly } from './file-system.ts'
-import { adoptedFolderName, ownFolderName } from './folder-names.ts'
 import { readOptions, type SpoolOptions, type SpoolSettings } from './options.ts'
-import { OwnFolder } from './own-folder.ts'
-import { ownerFileName } from './owner-file.ts'
-import { acknowledgementOf } from './record-format.ts'
+import { OwnFolder, removeFolder } from './own-folder.ts'
+import { acknowledgementOf, recordHeaderBytes, segmentHeaderBytes } from './record-format.ts'
 import { Entry, type OwnerFolder, type Segment } from './segment.ts'
 import type { AppendResult, NewRecord, SpoolRecord, TakenRecord } from './spool-record.ts'
-import type { SpoolStats } from './stats.ts'
+import type { SpoolDropReason, SpoolStats } from './stats.ts'
 
 /**
  * Records on disk that outlive the process. Each Spool has a folder of its own within `dir`, made at its first append, and
@@ -38,7 +30,7 @@ export interface Spool {
   giveBack(record: SpoolRecord): void
   /** Takes over the folders of owners that ended or fell silent. Two who do so at once get different folders. */
   adopt(options?: AdoptOptions): AdoptResult
-  /** Says that the owner is alive; to be called every second or so. */
+  /** Says that the owner is alive, and drops what is too old; to be called every second or so. */
   heartbeat(): SpoolFailure | undefined
   /** Ends in order: what is not acknowledged is free for others at once. `reason` is told to those who adopt it. */
   release(reason: string): SpoolFailure | undefined
@@ -50,17 +42,23 @@ export function openSpool(options: SpoolOptions): Spool {
   return new FolderSpool(readOptions(options))
 }
 
+/** Others' bytes are looked at again after so long at the earliest, when the folder seems full. */
+const othersAgeMsMax = 1_000
+
 class FolderSpool implements Spool {
   readonly #settings: SpoolSettings
   readonly #accounts: Accounts
-  readonly #adopted: OwnerFolder[] = []
+  readonly #adopted: AdoptedFolders
   #own: OwnFolder
   #lastRead: Segment | undefined
+  #othersBytes = 0
+  #othersSeenMs = Number.NEGATIVE_INFINITY
   #isClosed = false
 
   constructor(settings: SpoolSettings) {
     this.#settings = settings
     this.#accounts = new Accounts(settings.onDrop)
+    this.#adopted = new AdoptedFolders(settings)
     this.#own = new OwnFolder(settings)
   }
 
@@ -69,13 +67,15 @@ class FolderSpool implements Spool {
   }
 
   append(record: NewRecord): AppendResult {
-    const { recordBytesMax, bytesMax, dir } = this.#settings
+    const { dir } = this.#settings
     const { length } = record.payload
+    const recordBytesMax = this.#recordBytesMax()
     if (this.#isClosed) return refusal('closed', `the spool in ${dir} is released`)
     if (length > recordBytesMax)
       return refusal('too_large', `${length} bytes; the limit is ${recordBytesMax}`)
     try {
-      if (!this.#makeRoom(length)) return refusal('spool_full', `${dir} holds its limit of ${bytesMax} bytes`)
+      if (!this.#makeRoom(length))
+        return refusal('spool_full', `${dir} holds ${this.#settings.bytesMax} bytes`)
       const entry = this.#write(record) ?? this.#write(record)
       if (entry === undefined) return refusal('io_error', `${this.#own.path} disappears while it is written`)
       this.#accounts.appended(entry)
@@ -87,12 +87,10 @@ class FolderSpool implements Spool {
 
   take(): TakenRecord | undefined {
     if (this.#isClosed) return undefined
-    for (const segment of this.#segments())
-      for (let entry = segment.nextWaiting(); entry !== undefined; entry = segment.nextWaiting()) {
-        const taken = this.#takeEntry(entry)
-        if (taken !== undefined) return taken
-        this.#removeIfDone(segment)
-      }
+    for (const segment of this.#segments()) {
+      const taken = this.#takeFrom(segment)
+      if (taken !== undefined) return taken
+    }
     return undefined
   }
 
@@ -107,7 +105,7 @@ class FolderSpool implements Spool {
       if (!this.#removeIfDone(segment)) this.#open(segment).acknowledge(entry)
       return undefined
     } catch (error) {
-      return failureOf(error)
+      return this.#isGone(segment, error) ? undefined : failureOf(error)
     }
   }
 
@@ -121,25 +119,24 @@ class FolderSpool implements Spool {
 
   adopt({ deadOwnerIds = [], bytesMax = Number.POSITIVE_INFINITY }: AdoptOptions = {}): AdoptResult {
     const owners: AdoptedOwner[] = []
-    let failure: SpoolFailure | undefined
+    // First of all it is made sure that the own folder, in whose name others are adopted, is still there.
+    let failure = this.heartbeat()
     if (this.#isClosed) return { owners, failure }
-    const context = {
-      ...this.#settings,
-      deadOwnerIds: new Set(deadOwnerIds),
-      selfId: this.#own.ownerId,
-    }
     try {
-      for (const free of freeFolders(context)) {
-        if (bytesOf(this.#adopted) >= bytesMax) break
-        try {
-          const owner = this.#adopt(free)
-          if (owner !== undefined) owners.push(owner)
-        } catch (error) {
-          failure = failureOf(error)
-        }
+      for (const free of this.#adopted.listFree(this.#own, deadOwnerIds)) {
+        if (bytesOf(this.#adopted.folders) >= bytesMax) break
+        const result = this.#adopted.adopt(free, this.#own)
+        failure ??= result?.failure
+        if (result?.loaded === undefined) continue
+        const { folder, owner, damage } = result.loaded
+        this.#accounts.damaged(damage)
+        this.#accounts.fileBytes += bytesOf([folder])
+        for (const { entries } of folder.segments) for (const entry of entries) this.#accounts.adopted(entry)
+        for (const segment of folder.segments.slice()) this.#removeIfDone(segment)
+        if (owner.recordCount + owner.tornCount + owner.corruptCount > 0) owners.push(owner)
       }
     } catch (error) {
-      failure = failureOf(error)
+      failure ??= failureOf(error)
     }
     return { owners, failure }
   }
@@ -148,6 +145,7 @@ class FolderSpool implements Spool {
     if (this.#isClosed || !this.#own.exists) return undefined
     try {
       if (!this.#own.heartbeat()) this.#moveOn()
+      this.#dropAged()
       return undefined
     } catch (error) {
       return failureOf(error)
@@ -157,48 +155,39 @@ class FolderSpool implements Spool {
   release(reason: string): SpoolFailure | undefined {
     if (this.#isClosed) return undefined
     this.#isClosed = true
-    const failures: SpoolFailure[] = []
-    for (const release of [
-      ...this.#adopted.map((folder) => () => this.#releaseAdopted(folder)),
-      () => this.#releaseOwn(reason),
-    ])
-      try {
-        release()
-      } catch (error) {
-        failures.push(failureOf(error))
-      }
-    return failures[0]
+    const failure = this.#adopted.releaseAll()
+    try {
+      this.#releaseOwn(reason)
+      return failure
+    } catch (error) {
+      return failure ?? failureOf(error)
+    }
   }
 
   stats(): SpoolStats {
     return this.#accounts.read()
   }
 
+  #recordBytesMax(): number {
+    const { recordBytesMax, bytesMax } = this.#settings
+    return Math.min(recordBytesMax, bytesMax - segmentHeaderBytes - recordHeaderBytes)
+  }
+
   #write(record: NewRecord): Entry | undefined {
     const bytesBefore = bytesOf([this.#own])
+    const { current } = this.#own
     const entry = this.#own.write(record)
     if (entry === undefined) this.#moveOn()
     else this.#accounts.fileBytes += bytesOf([this.#own]) - bytesBefore
+    if (this.#own.current !== current) this.#othersSeenMs = Number.NEGATIVE_INFINITY
     return entry
   }
 
   /** The own folder is in another's hands, and what is in it. The spool goes on in a new one. */
   #moveOn(): void {
-    const { fs, dir } = this.#settings
     this.#takeAway(this.#own)
     this.#own = new OwnFolder(this.#settings)
-    const adopted = this.#adopted.splice(0)
-    if (adopted.length > 0) this.#own.create()
-    for (const folder of adopted)
-      try {
-        for (const segment of folder.segments) segment.close()
-        const path = `${dir}/${adoptedFolderName(folder.ownerId, this.#own.ownerId)}`
-        fs.renameSync(folder.path, path)
-        folder.path = path
-        this.#adopted.push(folder)
-      } catch {
-        this.#takeAway(folder)
-      }
+    for (const folder of this.#adopted.follow(this.#own)) this.#takeAway(folder)
   }
 
   #takeAway(folder: OwnerFolder): void {
@@ -210,10 +199,27 @@ class FolderSpool implements Spool {
     }
   }
 
+  #takeFrom(segment: Segment): TakenRecord | undefined {
+    try {
+      for (let entry = segment.nextWaiting(); entry !== undefined; entry = segment.nextWaiting()) {
+        const taken = this.#takeEntry(entry)
+        if (taken !== undefined) return taken
+      }
+      this.#removeIfDone(segment)
+    } catch (error) {
+      // What cannot be read now goes on waiting, behind what can: it may be a lack of file descriptors.
+      if (!this.#isGone(segment, error)) this.#accounts.readFailure = failureOf(error)
+    }
+    return undefined
+  }
+
   #takeEntry(entry: Entry): TakenRecord | undefined {
     const { now, ageMsMax } = this.#settings
-    const found = this.#read(entry)
-    if (found === undefined) return undefined
+    const found = this.#open(entry.segment).read(entry)
+    if (found === undefined) {
+      this.#accounts.drop(entry, 'corrupt')
+      return undefined
+    }
     const { header, payload } = found
     const { appendedMs } = header
     if (header.acknowledgement === acknowledgementOf(header.headerCrc)) {
@@ -228,15 +234,20 @@ class FolderSpool implements Spool {
     return undefined
   }
 
-  #read(entry: Entry): ReturnType<Segment['read']> {
-    try {
-      const found = this.#open(entry.segment).read(entry)
-      if (found === undefined) this.#accounts.drop(entry, 'corrupt')
-      return found
-    } catch {
-      this.#accounts.drop(entry, 'unreadable')
-      return undefined
+  /** After an error: true when the segment, or the folder that it is in, is not there any more. */
+  #isGone(segment: Segment, error: unknown): boolean {
+    if (codeOf(error) !== 'ENOENT') return false
+    const { folder } = segment
+    if (this.#settings.fs.existsSync(folder.path)) {
+      this.#dropWaiting(segment, 'missing')
+      this.#remove(segment)
+    } else if (folder === this.#own) {
+      this.#moveOn()
+    } else {
+      this.#adopted.forget(folder)
+      this.#takeAway(folder)
     }
+    return true
   }
 
   /** Keeps at most one segment open beside the one that is written. */
@@ -246,45 +257,56 @@ class FolderSpool implements Spool {
     return segment
   }
 
-  #adopt(free: FreeFolder): AdoptedOwner | undefined {
-    const { fs, dir } = this.#settings
-    if (segmentNumbers(fs, free.path).length === 0) {
-      this.#removeFolder(free.path)
-      return undefined
-    }
-    this.#own.create()
-    const path = `${dir}/${adoptedFolderName(free.ownerId, this.#own.ownerId)}`
-    try {
-      fs.renameSync(free.path, path)
-    } catch (error) {
-      // Another one was faster.
-      if (codeOf(error) === 'ENOENT') return undefined
-      throw error
-    }
-    const { folder, owner, damage } = loadFolder(fs, free, path)
-    this.#adopted.push(folder)
-    this.#accounts.damaged(damage)
-    this.#accounts.fileBytes += bytesOf([folder])
-    for (const segment of folder.segments) for (const entry of segment.entries) this.#accounts.adopted(entry)
-    for (const segment of folder.segments.slice()) this.#removeIfDone(segment)
-    return owner
-  }
-
-  #makeRoom(bytes: number): boolean {
-    const { bytesMax, dropsOldest } = this.#settings
-    while (this.#accounts.fileBytes + bytes > bytesMax) {
-      const [oldest] = dropsOldest ? this.#segments() : []
+  #makeRoom(payloadBytes: number): boolean {
+    const bytes = payloadBytes + recordHeaderBytes + segmentHeaderBytes
+    const { now, dropsOldest } = this.#settings
+    if (this.#othersSeenMs === Number.NEGATIVE_INFINITY) this.#lookAtOthers()
+    while (!this.#isRoomFor(bytes)) {
+      if (Math.abs(now() - this.#othersSeenMs) > othersAgeMsMax) {
+        this.#lookAtOthers()
+        continue
+      }
+      const oldest = dropsOldest ? (this.#segments()[0] ?? this.#adoptOldest()) : undefined
       if (oldest === undefined) return false
-      for (const entry of oldest.entries)
-        if (entry.state === 'waiting') this.#accounts.drop(entry, 'spool_full')
+      this.#dropWaiting(oldest, 'spool_full')
       this.#remove(oldest)
     }
     return true
   }
 
+  #isRoomFor(bytes: number): boolean {
+    return this.#accounts.fileBytes + this.#othersBytes + bytes <= this.#settings.bytesMax
+  }
+
+  #lookAtOthers(): void {
+    const exceptPaths = new Set([this.#own.path, ...this.#adopted.folders.map(({ path }) => path)])
+    this.#othersBytes = bytesOfOthers(this.#settings, { exceptPaths, bytesMax: this.#settings.bytesMax })
+    this.#othersSeenMs = this.#settings.now()
+  }
+
+  #adoptOldest(): Segment | undefined {
+    this.adopt({ bytesMax: 1 })
+    this.#lookAtOthers()
+    return this.#segments()[0]
+  }
+
+  #dropAged(): void {
+    const { now, ageMsMax } = this.#settings
+    const oldestMs = now() - ageMsMax
+    for (const segment of this.#segments())
+      if (segment.sizeBytes > 0 && segment.newestMs < oldestMs) {
+        this.#dropWaiting(segment, 'spool_age')
+        this.#removeIfDone(segment)
+      }
+  }
+
+  #dropWaiting(segment: Segment, reason: SpoolDropReason): void {
+    for (const entry of segment.entries) if (entry.state === 'waiting') this.#accounts.drop(entry, reason)
+  }
+
   /** A copy, oldest first: segments go while one looks through them. */
   #segments(): Segment[] {
-    return [...this.#adopted, this.#own].flatMap(({ segments }) => segments)
+    return [...this.#adopted.folders, this.#own].flatMap(({ segments }) => segments)
   }
 
   #removeIfDone(segment: Segment): boolean {
@@ -298,38 +320,20 @@ class FolderSpool implements Spool {
 
   #remove(segment: Segment): void {
     const { folder } = segment
-    const { fs } = this.#settings
     segment.isRemoved = true
     folder.segments.splice(folder.segments.indexOf(segment), 1)
     this.#accounts.fileBytes -= segment.sizeBytes
     quietly(() => segment.close())
-    quietly(() => fs.unlinkSync(segment.path))
-    if (folder === this.#own || folder.segments.length > 0) return
-    this.#adopted.splice(this.#adopted.indexOf(folder), 1)
-    quietly(() => {
-      if (segmentNumbers(fs, folder.path).length === 0) this.#removeFolder(folder.path)
-      else this.#releaseAdopted(folder)
-    })
-  }
-
-  #releaseAdopted(folder: OwnerFolder): void {
-    const { fs, dir } = this.#settings
-    for (const segment of folder.segments) segment.close()
-    fs.renameSync(folder.path, `${dir}/${ownFolderName(folder.ownerId)}`)
+    quietly(() => this.#settings.fs.unlinkSync(segment.path))
+    if (folder !== this.#own && folder.segments.length === 0) this.#adopted.finish(folder)
   }
 
   #releaseOwn(reason: string): void {
     if (!this.#own.exists) return
     for (const segment of this.#own.segments.slice()) if (segment.liveCount === 0) this.#remove(segment)
     for (const segment of this.#own.segments) segment.close()
-    if (this.#own.segments.length === 0) this.#removeFolder(this.#own.path)
+    if (this.#own.segments.length === 0) removeFolder(this.#settings.fs, this.#own.path)
     else this.#own.markReleased(reason)
-  }
-
-  #removeFolder(path: string): void {
-    const { fs } = this.#settings
-    quietly(() => fs.unlinkSync(`${path}/${ownerFileName}`))
-    quietly(() => fs.rmdirSync(path))
   }
 }
 

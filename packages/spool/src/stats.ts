@@ -1,4 +1,5 @@
 import type { AdoptedOwner } from './adoption.ts'
+import type { SpoolFailure } from './failure.ts'
 
 /** Records, the items in them as their writers counted, and the bytes of their payloads. */
 export interface SpoolCount {
@@ -8,10 +9,10 @@ export interface SpoolCount {
 }
 
 /**
- * Why records were given up. `spool_full`: the folder's limit was reached; `spool_age`: older than `ageMsMax`; `corrupt`: the bytes
- * are not those that were written; `unreadable`: the system did not give them back.
+ * Why records were given up. `spool_full`: the folder's limit was reached; `spool_age`: older than `ageMsMax`; `corrupt`: the
+ * bytes are not those that were written; `missing`: somebody removed the file.
  */
-export type SpoolDropReason = 'corrupt' | 'spool_age' | 'spool_full' | 'unreadable'
+export type SpoolDropReason = 'corrupt' | 'missing' | 'spool_age' | 'spool_full'
 
 export interface SpoolDrop extends SpoolCount {
   readonly reason: SpoolDropReason
@@ -34,18 +35,40 @@ export interface SpoolStats {
   readonly damage: SpoolDamage
   /** Bytes of this spool's own and adopted segment files. */
   readonly fileBytes: number
+  /** Why a waiting record could last not be read; it goes on waiting. */
+  readonly readFailure: SpoolFailure | undefined
 }
 
-/** What was found damaged in adopted segments, and skipped. */
+/** What was found damaged in adopted segments, and was skipped. */
 export interface SpoolDamage {
   /** Records that were being written when their process ended. */
   readonly tornCount: number
-  /** Places where bytes were changed, missing or too many; each may have held several records. */
+  /** Places where bytes are changed, missing or too many. */
   readonly corruptCount: number
+  /** Records that are known to be missing there: at least so many. */
+  readonly lostRecordCount: number
   /** Items of damaged records, where that much could still be read. */
-  readonly itemCount: number
+  readonly lostItemCount: number
   /** Segments of a version that this one cannot read; they are left where they are. */
   readonly unknownVersionCount: number
+}
+
+export const noDamage: SpoolDamage = {
+  tornCount: 0,
+  corruptCount: 0,
+  lostRecordCount: 0,
+  lostItemCount: 0,
+  unknownVersionCount: 0,
+}
+
+export function addDamage(a: SpoolDamage, b: SpoolDamage): SpoolDamage {
+  return {
+    tornCount: a.tornCount + b.tornCount,
+    corruptCount: a.corruptCount + b.corruptCount,
+    lostRecordCount: a.lostRecordCount + b.lostRecordCount,
+    lostItemCount: a.lostItemCount + b.lostItemCount,
+    unknownVersionCount: a.unknownVersionCount + b.unknownVersionCount,
+  }
 }
 
 export class Tally implements SpoolCount {
