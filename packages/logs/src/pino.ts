@@ -1,4 +1,5 @@
 import type { LoggerOptions } from 'pino'
+import { recordEachLine } from './pino-records.ts'
 import { activeTraceFields } from './trace-fields.ts'
 
 type MixinFn<Levels extends string> = NonNullable<LoggerOptions<Levels>['mixin']>
@@ -19,10 +20,21 @@ export function pinoMixin<Levels extends string = never>(next?: MixinFn<Levels>)
 }
 
 /**
- * pino's options with the mixin added: `pino(withTraceIds({ level: 'info' }))`. Options that hold a mixin keep it.
+ * pino's options with trace ids in each line, and with each line as a log record of OpenTelemetry's where logs are
+ * exported: `pino(withTraceIds({ level: 'info' }))`. What pino prints is not changed by the latter. Options that hold a
+ * mixin or a `streamWrite` hook keep it. Early versions 9 of pino do not know that hook: there are ids then, but no records.
  */
 export function withTraceIds<Levels extends string = never>(
   options: LoggerOptions<Levels> = {},
 ): LoggerOptions<Levels> {
-  return { ...options, mixin: pinoMixin(options.mixin) }
+  const record = recordEachLine(options)
+  const streamWrite = options.hooks?.streamWrite
+  return {
+    ...options,
+    mixin: pinoMixin(options.mixin),
+    hooks: {
+      ...options.hooks,
+      streamWrite: streamWrite === undefined ? record : (line) => record(streamWrite(line)),
+    },
+  }
 }

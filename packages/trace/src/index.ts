@@ -32,7 +32,7 @@ export { w3cTraceContextPropagator } from './w3c-trace-context-propagator.ts'
 
 // For other packages: what sinks get, the clock that they count by, and contexts without a copied Map.
 
-export { type Clock, SystemClock } from './clock.ts'
+export { type Clock, SystemClock, timeInputToMs } from './clock.ts'
 export { ContextHolder, contextWithSpan, rootContext } from './context.ts'
 export { AsyncContextManager, enterContext } from './context-manager.ts'
 export {
