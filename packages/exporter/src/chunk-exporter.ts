@@ -1,10 +1,14 @@
 import type { ChunkEncoder } from '@throughline/otlp'
 import { Diagnostics } from './diagnostics.ts'
 import { endpointText } from './endpoint.ts'
-import { type DropReason, type Ledger, LedgerBook } from './ledger.ts'
-import type { WorkerMessage } from './messages.ts'
+import { ExportAccount } from './export-account.ts'
+import { ExporterEnd } from './exporter-end.ts'
+import { writeToSpool } from './host-spool.ts'
+import { type AdoptedLedger, type Ledger, LedgerBook } from './ledger.ts'
+import type { SpoolConfig } from './messages.ts'
 import type { ExporterSettings } from './options.ts'
-import { SentChunks } from './sent-chunks.ts'
+import { watchProcessEnd } from './process-end.ts'
+import { SentChunks, type WaitOptions } from './sent-chunks.ts'
 import type { ScopedItem, Signal } from './signal.ts'
 import { WorkerHandle } from './worker-handle.ts'
 
@@ -12,6 +16,9 @@ const chunkSizeBytes = 256 * 1024
 /** Buffers kept for reuse. Two are in play in a steady flow; more only after a burst. */
 const idleBuffersMax = 4
 const flushTimeoutMsDefault = 5_000
+const saveTimeoutMs = 1_000
+/** With a spool the thread is started by now even if nothing has ended, to deliver what other processes have left. */
+const adoptionDelayMs = 1_000
 
 /** How long `forceFlush` and `shutdown` may take, and how hard they try. */
 export interface FlushOptions {
@@ -23,7 +30,7 @@ export interface FlushOptions {
 
 /** What `forceFlush` and `shutdown` resolve with; they never reject. */
 export interface FlushResult {
-  /** Items that had ended before the call and are not with the collector: still waiting, dropped or rejected. */
+  /** Items that had ended before the call and are not with the collector: waiting in memory or on disk, dropped or rejected. */
   readonly undeliveredItemCount: number
 }
 
@@ -34,46 +41,76 @@ export class ChunkExporter<Item extends ScopedItem> {
   readonly #encoder: ChunkEncoder<Item>
   readonly #book: LedgerBook
   readonly #worker: WorkerHandle
-  readonly #diagnostics: Diagnostics
+  readonly #account: ExportAccount
+  readonly #end: ExporterEnd
   readonly #timer: NodeJS.Timeout
-  readonly #sent = new SentChunks()
-  readonly #idleBuffers: ArrayBuffer[] = []
-  #endedAtLastExit = 0
+  readonly #adoptionTimer: NodeJS.Timeout | undefined
+  readonly #sent: SentChunks
+  readonly #idleBuffers: ArrayBufferLike[] = []
+  readonly #unwatchEnd: () => void
+  /** How old the current chunk may get while the event loop is blocked, so that no timer hands it over. */
+  readonly #chunkAgeMsMax: number
+  #chunkStartMs = 0
+  #roomAskedBytes = 0
   #shutdown: Promise<FlushResult> | undefined
 
   constructor(signal: Signal<Item>, settings: ExporterSettings, onLedgerChange?: (ledger: Ledger) => void) {
     this.#signal = signal
     this.#settings = settings
-    this.#book = new LedgerBook(onLedgerChange)
+    const { spool } = settings.worker
     this.#encoder = signal.createEncoder({
       resource: settings.resource,
       originUnixNano: settings.clock.originUnixNano,
       chunkSizeBytes,
+      // Both threads see it: what is handed over need not be copied, and is still here when the worker dies.
+      createBuffer: (sizeBytes) => new SharedArrayBuffer(sizeBytes),
     })
-    this.#diagnostics = new Diagnostics({
+    const diagnostics = new Diagnostics({
       endpoint: endpointText(settings.worker),
       itemName: signal.itemName,
+      spoolDir: spool?.dir,
       write: settings.diagnostics,
       now: () => performance.now(),
     })
+    this.#book = new LedgerBook(onLedgerChange)
+    this.#sent = new SentChunks((buffer) => this.#recycle(buffer))
+    this.#account = new ExportAccount({ book: this.#book, sent: this.#sent, diagnostics })
     this.#worker = new WorkerHandle({
       config: settings.worker,
       onMessage: (message) => {
-        this.#onMessage(message)
+        if (message.kind === 'room-made') this.#roomAskedBytes = 0
+        else this.#account.hear(message)
       },
       onCrash: (cause, restarts) => {
-        const end = restarts ? 'it is started again when needed' : 'it is not started again for now'
-        this.#diagnostics.say(`the export thread crashed (${cause}); ${end}`)
-        this.#drop('worker_crash', this.#sent.settleAll(), cause)
+        const end = restarts ? 'it is started again' : 'it is not started again for now'
+        diagnostics.say(`the export thread crashed (${cause}); ${end}`)
+        this.#onCrash(cause)
       },
     })
+    this.#end = new ExporterEnd({
+      settings,
+      worker: this.#worker,
+      sent: this.#sent,
+      book: this.#book,
+      account: this.#account,
+      diagnostics,
+      finishChunk: () => this.#finishChunk(),
+      post: () => this.#post(),
+      flush: () =>
+        this.#flush({
+          timeoutMs: settings.exitTimeoutMs,
+          stopsAtFailure: spool === undefined,
+          spoolSuffices: true,
+        }),
+    })
+    this.#chunkAgeMsMax = spool === undefined ? Number.POSITIVE_INFINITY : settings.scheduleDelayMs
     // One timer for the exporter's life, refreshed by the first span of a chunk: a timer made in onEnd would hold the
     // context of that span. It fires once for nothing.
     this.#timer = setTimeout(() => {
       this.#handOver()
     }, settings.scheduleDelayMs).unref()
-    if (settings.exitTimeoutMs > 0) process.on('beforeExit', this.#onBeforeExit)
-    process.on('exit', this.#onExit)
+    if (spool !== undefined) this.#adoptionTimer = setTimeout(() => this.start(), adoptionDelayMs).unref()
+    this.#unwatchEnd = watchProcessEnd(this.#end)
   }
 
   start(): void {
@@ -82,9 +119,12 @@ export class ChunkExporter<Item extends ScopedItem> {
 
   onEnd(item: Item): void {
     if (this.#shutdown !== undefined) {
-      this.#refuse('after_shutdown', 'the exporter is shut down')
-    } else if (this.#sent.bytes + this.#encoder.sizeBytes >= this.#settings.queueBytesMax) {
-      this.#refuse('queue_full', `${this.#settings.queueBytesMax} bytes wait for the collector`)
+      this.#account.refuse('after_shutdown', 'the exporter is shut down')
+    } else if (
+      this.#sent.bytes + this.#encoder.sizeBytes >= this.#settings.queueBytesMax &&
+      !this.#findRoom()
+    ) {
+      this.#account.refuse('queue_full', `${this.#settings.queueBytesMax} bytes wait for the collector`)
     } else {
       this.#encode(item)
     }
@@ -94,31 +134,40 @@ export class ChunkExporter<Item extends ScopedItem> {
     return this.#book.read()
   }
 
+  adopted(): AdoptedLedger {
+    return this.#book.readAdopted()
+  }
+
   /** Hands over what has ended and resolves when all of it is settled, at the latest after `timeoutMs`. Never rejects. */
-  async forceFlush(options: FlushOptions = {}): Promise<FlushResult> {
-    this.#handOver()
-    const settled = this.#sent.whenSettled({
+  forceFlush(options: FlushOptions = {}): Promise<FlushResult> {
+    return this.#flush({
       timeoutMs: options.timeoutMs ?? flushTimeoutMsDefault,
       stopsAtFailure: options.retry === false,
     })
-    if (this.#sent.bytes > 0) this.#worker.post({ kind: 'flush' })
-    return { undeliveredItemCount: await settled }
   }
 
-  /** Flushes, gives up what is left then, and ends the worker. Spans that end later are counted as dropped. Never rejects. */
+  /**
+   * Flushes, keeps what is left then on disk or gives it up, and ends the worker. Items that end later are counted as dropped.
+   * Never rejects.
+   */
   shutdown(options: FlushOptions = {}): Promise<FlushResult> {
     this.#shutdown ??= this.#shutDown(options)
     return this.#shutdown
   }
 
   async #shutDown(options: FlushOptions): Promise<FlushResult> {
-    const result = await this.forceFlush(options)
+    const { spool } = this.#settings.worker
+    // With a disk to keep them, spans do not wait for a collector that is away.
+    const result = await this.forceFlush(spool === undefined ? options : { ...options, retry: false })
     clearTimeout(this.#timer)
-    const cause = `${endpointText(this.#settings.worker)} did not take them in time`
-    this.#drop('shutdown_timeout', this.#sent.settleAll(), cause)
+    clearTimeout(this.#adoptionTimer)
+    if (spool !== undefined) await this.#saveAll()
+    this.#account.dropAll(
+      'shutdown_timeout',
+      `${endpointText(this.#settings.worker)} did not take them in time`,
+    )
     await this.#worker.stop()
-    process.off('beforeExit', this.#onBeforeExit)
-    process.off('exit', this.#onExit)
+    this.#unwatchEnd()
     return result
   }
 
@@ -130,95 +179,115 @@ export class ChunkExporter<Item extends ScopedItem> {
         result = this.#encoder.add(item)
       }
       if (result !== 'ok') {
-        this.#refuse(
-          this.#signal.tooLargeReason,
-          `${this.#signal.describe(item)} does not fit into any chunk`,
-        )
+        const { tooLargeReason } = this.#signal
+        this.#account.refuse(tooLargeReason, `${this.#signal.describe(item)} does not fit into any chunk`)
         return
       }
     } catch (error) {
-      this.#refuse('encode_error', String(error))
+      this.#account.refuse('encode_error', String(error))
       return
     }
     this.#book.accept()
-    if (this.#encoder.itemCount === 1) this.#timer.refresh()
+    if (this.#encoder.itemCount === 1) {
+      this.#timer.refresh()
+      this.#chunkStartMs = this.#signal.timeMs(item)
+    } else if (this.#signal.timeMs(item) - this.#chunkStartMs >= this.#chunkAgeMsMax) {
+      this.#handOver()
+    }
+    if (this.#end.isOver) this.#end.saveLate()
   }
 
   #handOver(): void {
+    this.#finishChunk()
+    this.#post()
+  }
+
+  /** Moves the current chunk to those that are handed over. */
+  #finishChunk(): void {
     const { itemCount } = this.#encoder
     if (itemCount === 0) return
     const bytes = this.#encoder.finish()
-    const buffer = bytes.buffer as ArrayBuffer // The encoder writes into what attach() gave it, never a shared buffer.
-    if (!this.#worker.isAvailable) {
-      this.#drop('worker_unavailable', itemCount, 'the export thread cannot run')
-      this.#encoder.attach(buffer)
+    const { buffer } = bytes
+    if (bytes.length * 2 > buffer.byteLength) {
+      this.#sent.add({ itemCount, bytes })
+      const idleBuffer = this.#idleBuffers.pop()
+      if (idleBuffer !== undefined) this.#encoder.attach(idleBuffer)
       return
     }
-    const sizeBytes = bytes.length
-    const chunkId = this.#sent.add({ itemCount, sizeBytes, bufferBytes: buffer.byteLength })
-    this.#worker.post({ kind: 'chunk', chunkId, buffer, sizeBytes }, [buffer])
-    const idleBuffer = this.#idleBuffers.pop()
-    if (idleBuffer !== undefined) this.#encoder.attach(idleBuffer)
+    // A nearly empty chunk must not keep its whole buffer waiting through an outage.
+    const copy = new Uint8Array(new SharedArrayBuffer(bytes.length))
+    copy.set(bytes)
+    this.#sent.add({ itemCount, bytes: copy })
+    if (buffer.byteLength === chunkSizeBytes) this.#encoder.attach(buffer)
   }
 
-  #onMessage(message: WorkerMessage): void {
-    switch (message.kind) {
-      case 'recycled':
-        this.#sent.recycle(message.chunkId)
-        // The encoder makes a larger buffer for a single huge span; that one is not worth keeping.
-        if (this.#idleBuffers.length < idleBuffersMax && message.buffer.byteLength === chunkSizeBytes)
-          this.#idleBuffers.push(message.buffer)
-        break
-      case 'delivered':
-        this.#onDelivered(message.chunkIds, message.rejectedItemCount, message.note)
-        break
-      case 'dropped':
-        if (message.reason !== 'retry_exhausted') this.#diagnostics.answered()
-        this.#drop(message.reason, this.#sent.settle(message.chunkIds), message.cause)
-        break
-      case 'attempt-failed':
-        this.#diagnostics.attemptFailed(message.cause, this.#book.pending)
-        this.#sent.attemptFailed()
-        break
-      case 'said':
-        this.#diagnostics.say(message.message)
-        break
+  /** Gives the worker what it has not got yet. */
+  #post(): void {
+    if (!this.#worker.isAvailable) {
+      this.#doWithoutWorker()
+      return
     }
+    for (const [chunkId, { itemCount, bytes }] of this.#sent.takeUnposted())
+      this.#worker.post({ kind: 'chunk', chunkId, itemCount, bytes })
   }
 
-  #onDelivered(chunkIds: readonly number[], rejectedItemCount: number, note: string): void {
-    const itemCount = this.#sent.settle(chunkIds, rejectedItemCount)
-    this.#book.deliver(itemCount, rejectedItemCount)
-    this.#diagnostics.answered()
-    if (rejectedItemCount > 0) this.#diagnostics.dropped('rejected', rejectedItemCount, note)
-    else if (note !== '') this.#diagnostics.note(note)
+  #doWithoutWorker(): void {
+    const { spool } = this.#settings.worker
+    if (spool !== undefined) this.#spoolHere(spool, 'no export thread')
+    this.#account.dropAll('worker_unavailable', 'the export thread cannot run')
   }
 
-  #drop(reason: DropReason, itemCount: number, cause: string): void {
-    if (itemCount === 0) return
-    this.#book.drop(reason, itemCount)
-    this.#diagnostics.dropped(reason, itemCount, cause)
+  #spoolHere(spool: SpoolConfig, reason: string): void {
+    const { writtenIds } = writeToSpool(spool, this.#sent.entries(), reason)
+    this.#book.spool(this.#sent.spool(writtenIds))
   }
 
-  #refuse(reason: DropReason, cause: string): void {
-    this.#book.refuse(reason)
-    this.#diagnostics.dropped(reason, 1, cause)
+  #onCrash(cause: string): void {
+    this.#account.drop('worker_crash', this.#sent.crashed(), cause)
+    if (this.#sent.bytes > 0) this.#post()
   }
 
-  // The event comes again after each flush, as long as a flush gave the process something to do: only spans that ended
-  // since the last one are a reason for another.
-  readonly #onBeforeExit = (): void => {
-    const { ended, pending } = this.#book.read()
-    if (pending === 0 || ended === this.#endedAtLastExit) return
-    this.#endedAtLastExit = ended
-    void this.forceFlush({ timeoutMs: this.#settings.exitTimeoutMs, retry: false })
+  #flush(wait: WaitOptions): Promise<FlushResult> {
+    this.#handOver()
+    const settled = this.#sent.whenSettled(wait)
+    if (!this.#sent.isEmpty) this.#worker.post({ kind: 'flush' })
+    return settled.then((undeliveredItemCount) => ({ undeliveredItemCount }))
   }
 
-  readonly #onExit = (): void => {
-    const { pending } = this.#book.read()
-    if (pending > 0)
-      this.#diagnostics.say(
-        `the process ends with ${this.#diagnostics.countText(pending)} not delivered; await shutdown() before it does`,
-      )
+  /** Keeps on disk what is not delivered. */
+  async #saveAll(): Promise<void> {
+    const { spool } = this.#settings.worker
+    if (spool === undefined) return
+    if (this.#worker.isReady) {
+      const saved = this.#account.whenSaved(saveTimeoutMs)
+      this.#worker.post({ kind: 'save', isFinal: true, reason: 'shutdown' })
+      await saved
+    }
+    if (this.#book.pending > 0) {
+      this.#worker.disown()
+      this.#spoolHere(spool, 'shutdown')
+    }
+    this.#account.tellSpooled()
+  }
+
+  /** The event loop may be blocked, so that much is settled and not heard yet; and old chunks may have to give way. */
+  #findRoom(): boolean {
+    const { queueBytesMax, dropsOldest } = this.#settings
+    this.#worker.drain()
+    const excessBytes = this.#sent.bytes + this.#encoder.sizeBytes - queueBytesMax
+    if (excessBytes < 0) return true
+    if (!dropsOldest) return false
+    if (this.#roomAskedBytes === 0) {
+      this.#roomAskedBytes = Math.ceil(queueBytesMax / 16)
+      this.#worker.post({ kind: 'make-room', sizeBytes: this.#roomAskedBytes })
+    }
+    // The worker drops them soon: until then memory holds a little more.
+    return excessBytes < this.#roomAskedBytes
+  }
+
+  #recycle(buffer: ArrayBufferLike): void {
+    // The encoder makes a larger buffer for a single huge span; that one is not worth keeping.
+    if (this.#idleBuffers.length < idleBuffersMax && buffer.byteLength === chunkSizeBytes)
+      this.#idleBuffers.push(buffer)
   }
 }

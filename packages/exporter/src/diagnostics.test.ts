@@ -18,11 +18,11 @@ describe('Diagnostics', () => {
   })
 
   it('says a failure at once, then once a minute, then that it is over', () => {
-    diagnostics.attemptFailed('connect ECONNREFUSED', 1)
+    diagnostics.attemptFailed('connect ECONNREFUSED', { pending: 1, spooled: 0 })
     nowMs = 59_999
-    diagnostics.attemptFailed('connect ECONNREFUSED', 70)
+    diagnostics.attemptFailed('connect ECONNREFUSED', { pending: 70, spooled: 0 })
     nowMs = 60_000
-    diagnostics.attemptFailed('HTTP 503', 80)
+    diagnostics.attemptFailed('HTTP 503', { pending: 80, spooled: 0 })
     nowMs = 61_000
     diagnostics.answered()
     diagnostics.answered()
@@ -55,7 +55,7 @@ describe('Diagnostics', () => {
       },
       now: () => 0,
     })
-    broken.attemptFailed('x', 1)
+    broken.attemptFailed('x', { pending: 1, spooled: 0 })
     broken.say('x')
   })
 })

@@ -1,4 +1,5 @@
 import type { DropReason } from './ledger.ts'
+import type { AdoptedProcess } from './messages.ts'
 
 /** Takes one line of text, without a line end. */
 export type DiagnosticWriter = (message: string) => void
@@ -9,10 +10,19 @@ export interface DiagnosticsOptions {
   readonly endpoint: string
   /** What is exported, one of it: `span`. */
   readonly itemName: string
+  /** The folder of the spool, where there is one. */
+  readonly spoolDir?: string | undefined
   /** undefined: say nothing. */
   readonly write: DiagnosticWriter | undefined
   /** Monotonic milliseconds. */
   readonly now: () => number
+}
+
+export interface WaitingItems {
+  /** In memory. */
+  readonly pending: number
+  /** On disk. */
+  readonly spooled: number
 }
 
 /**
@@ -29,10 +39,14 @@ export class Diagnostics {
     this.#options = options
   }
 
-  attemptFailed(cause: string, waitingItemCount: number): void {
+  get isFailing(): boolean {
+    return this.#failingSinceMs !== undefined
+  }
+
+  attemptFailed(cause: string, waitingItems: WaitingItems): void {
     const { endpoint, now } = this.#options
     const nowMs = now()
-    const waiting = `${this.countText(waitingItemCount)} ${waitingItemCount === 1 ? 'waits' : 'wait'}`
+    const waiting = this.#waitingText(waitingItems)
     if (this.#failingSinceMs === undefined) {
       this.#failingSinceMs = nowMs
       this.#failureSaidMs = nowMs
@@ -57,6 +71,50 @@ export class Diagnostics {
     this.#sayRarely(reason, itemCount, (count) => `dropped ${this.countText(count)} (${reason})${because}`)
   }
 
+  /** The disk does not take what should be kept there. */
+  spoolFailed(cause: string, pendingItemCount: number): void {
+    this.#sayRarely(
+      'spool',
+      0,
+      () =>
+        `cannot write to the spool ${this.#options.spoolDir}: ${cause}; ${this.#waitingText({ pending: pendingItemCount, spooled: 0 })}`,
+    )
+  }
+
+  adopted({ name, pid, host, ending, reason, lastSeenMs, itemCount }: AdoptedProcess): void {
+    const end = {
+      released: `ended (${reason})`,
+      died: 'was killed or crashed',
+      silent: `was last seen at ${new Date(lastSeenMs).toISOString()}`,
+    }[ending]
+    const whose = `process ${pid} of ${host}${name === '' ? '' : ` ("${name}")`}`
+    this.#sayRarely(
+      'adopted',
+      itemCount,
+      (count) => `adopted ${this.countText(count)} from the spool: ${whose} ${end}`,
+    )
+  }
+
+  lostAtEnd(itemCount: number): void {
+    this.#sayRarely(
+      'end',
+      0,
+      () =>
+        `the process ends with ${this.countText(itemCount)} not delivered; await shutdown() before it does`,
+    )
+  }
+
+  /** Nothing is lost, so it is worth a line only where somebody may be looking for them. */
+  spooledAtEnd(itemCount: number): void {
+    if (!this.isFailing) return
+    const { spoolDir } = this.#options
+    this.#sayRarely(
+      'end',
+      0,
+      () => `${this.countText(itemCount)} not delivered at the end; the spool ${spoolDir} keeps them`,
+    )
+  }
+
   note(text: string): void {
     this.#sayRarely('note', 0, () => `${this.#options.endpoint} says: ${text}`)
   }
@@ -69,6 +127,14 @@ export class Diagnostics {
   /** `1 span`, `7 spans`. */
   countText(count: number): string {
     return `${count} ${this.#options.itemName}${count === 1 ? '' : 's'}`
+  }
+
+  #waitingText({ pending, spooled }: WaitingItems): string {
+    const { spoolDir } = this.#options
+    const text = `${this.countText(pending + spooled)} ${pending + spooled === 1 ? 'waits' : 'wait'}`
+    if (spoolDir === undefined) return text
+    if (spooled === 0) return `${text} in memory`
+    return pending === 0 ? `${text} in the spool ${spoolDir}` : `${text}, ${spooled} in the spool ${spoolDir}`
   }
 
   #sayRarely(subject: string, itemCount: number, text: (itemCount: number) => string): void {

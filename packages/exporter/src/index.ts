@@ -1,15 +1,15 @@
 export type { FlushOptions, FlushResult } from './chunk-exporter.ts'
-export type { ChunkSpool } from './chunk-spool.ts'
 export type { DiagnosticWriter } from './diagnostics.ts'
 export { signalUrlFromBase } from './endpoint.ts'
 export { ExporterError, type ExporterErrorCode } from './exporter-error.ts'
-export type { DropReason, Ledger } from './ledger.ts'
+export type { AdoptedLedger, DropReason, Ledger } from './ledger.ts'
 export type { OtlpProtocol, RetryLimits, SignalName, TlsOptions } from './messages.ts'
-export type { OtlpExporterOptions } from './options.ts'
+export type { OtlpExporterOptions, QueueFullPolicy } from './options.ts'
 export {
   createOtlpExporter,
   createOtlpLogExporter,
   type OtlpExporter,
   type OtlpLogExporter,
 } from './otlp-exporter.ts'
+export type { SpoolMode, SpoolOptions } from './spool-options.ts'
 export { createStdoutExporter, type StdoutExporter, type StdoutExporterOptions } from './stdout-exporter.ts'

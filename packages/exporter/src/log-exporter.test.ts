@@ -50,7 +50,7 @@ describe('OTLP exporter for logs', () => {
     const { exporter } = start(t, { endpoint: peer.url })
     exporter.onEmit(logRecord(0))
     assert.deepEqual(await exporter.forceFlush(), { undeliveredItemCount: 0 })
-    assert.deepEqual(exporter.ledger(), { ended: 1, delivered: 1, pending: 0, dropped: {} })
+    assert.deepEqual(exporter.ledger(), { ended: 1, delivered: 1, pending: 0, spooled: 0, dropped: {} })
     assert.equal(peer.requests[0]?.path, '/v1/logs')
     const [resourceLogs] = decodeLogs(peer.requests[0]?.body ?? Buffer.alloc(0)).value?.resourceLogs ?? []
     assert.deepEqual(resourceLogs?.resource.attributes, [{ key: 'service.name', value: 'test' }])

@@ -1,20 +1,25 @@
+import type { MessagePort } from 'node:worker_threads'
 import type { DropReason } from './ledger.ts'
 
 /**
- * What the host's thread and the worker say to each other. A chunk is a finished, valid export request of the signal; its
- * buffer is transferred, so that exactly one side can touch it at any time.
+ * What the host's thread and the worker say to each other. A chunk is a finished, valid export request of the signal, in
+ * memory that both see: the host leaves it as it is until the worker has settled it, or has it on disk.
  */
-export type HostMessage = ChunkMessage | { readonly kind: 'flush' } | { readonly kind: 'stop' }
+export type HostMessage =
+  | {
+      readonly kind: 'chunk'
+      readonly chunkId: number
+      readonly itemCount: number
+      readonly bytes: Uint8Array
+    }
+  | { readonly kind: 'flush' }
+  /** Drop the oldest chunks that are nowhere but in memory, of at least this size together. */
+  | { readonly kind: 'make-room'; readonly sizeBytes: number }
+  /** Write to disk what is not settled, then say `saved`. `isFinal`: the process ends, so the folder is released. */
+  | { readonly kind: 'save'; readonly isFinal: boolean; readonly reason: string }
+  | { readonly kind: 'stop' }
 
-interface ChunkMessage {
-  readonly kind: 'chunk'
-  readonly chunkId: number
-  readonly buffer: ArrayBuffer
-  /** The first bytes of the buffer that are in use. */
-  readonly sizeBytes: number
-}
-
-export type WorkerMessage = RecycledMessage | ExportEvent | SaidMessage
+export type WorkerMessage = ExportEvent | SpoolEvent | SaidMessage
 
 /** A line for the diagnostics. */
 interface SaidMessage {
@@ -22,18 +27,19 @@ interface SaidMessage {
   readonly message: string
 }
 
-/** The worker has copied what it needs; the buffer goes back to the host for the next chunk. */
-interface RecycledMessage {
-  readonly kind: 'recycled'
+/** Where a chunk was when it was settled: `adopted` ones came from a process that is gone. */
+export interface SettledChunk {
+  /** 0: not one that this process handed over as far as it knows. */
   readonly chunkId: number
-  readonly buffer: ArrayBuffer
+  readonly itemCount: number
+  readonly place: 'memory' | 'spool' | 'adopted'
 }
 
 /** What became of chunks. Each chunk is settled exactly once, by `delivered` or by `dropped`. */
 export type ExportEvent =
   | {
       readonly kind: 'delivered'
-      readonly chunkIds: readonly number[]
+      readonly chunks: readonly SettledChunk[]
       /** Items in these chunks that the collector says it rejected. */
       readonly rejectedItemCount: number
       /** What the collector had to say although it took the request; empty when nothing. */
@@ -41,11 +47,35 @@ export type ExportEvent =
     }
   | {
       readonly kind: 'dropped'
-      readonly chunkIds: readonly number[]
+      readonly chunks: readonly SettledChunk[]
       readonly reason: DropReason
       readonly cause: string
     }
   | { readonly kind: 'attempt-failed'; readonly cause: string; readonly retryDelayMs: number }
+
+/** What happens between the worker and the disk. */
+export type SpoolEvent =
+  /** They are on disk; the worker keeps no claim on the host's memory but for what it is sending right now. */
+  | { readonly kind: 'spooled'; readonly chunkIds: readonly number[] }
+  | { readonly kind: 'spool-failed'; readonly reason: string; readonly cause: string }
+  | { readonly kind: 'saved' }
+  | { readonly kind: 'room-made' }
+  /** The worker writes into this owner's folder. */
+  | { readonly kind: 'spool-owner'; readonly ownerId: string }
+  | { readonly kind: 'adopted'; readonly owner: AdoptedProcess }
+
+/** Whose spans were adopted. */
+export interface AdoptedProcess {
+  readonly name: string
+  readonly pid: number
+  readonly host: string
+  readonly ending: 'died' | 'released' | 'silent'
+  readonly reason: string | undefined
+  readonly lastSeenMs: number
+  readonly itemCount: number
+  /** It was an earlier export thread of this very exporter: its items are in the ledger already. */
+  readonly isOwn: boolean
+}
 
 /** How requests are encoded and carried. */
 export type OtlpProtocol = 'grpc' | 'http/protobuf' | 'http/json'
@@ -53,7 +83,27 @@ export type OtlpProtocol = 'grpc' | 'http/protobuf' | 'http/json'
 /** OpenTelemetry's signals that this package exports; also the last part of their HTTP path. */
 export type SignalName = 'traces' | 'logs'
 
-/** What the worker is started with: plain data only, since it crosses a thread. */
+/** What the worker thread is started with. */
+export interface WorkerStart {
+  readonly config: WorkerConfig
+  readonly port: MessagePort
+  readonly control: Int32Array
+  /** Owners of spool folders that earlier export threads of this exporter left when they crashed. */
+  readonly deadOwnerIds: readonly string[]
+}
+
+/** Places in the memory by which the threads see each other without an event loop. */
+export const control = {
+  /** How many messages the worker has posted: a host without an event loop waits here for the next. */
+  messageCount: 0,
+  /** 0: the worker is booting; 1: it reads messages; 2: it is gone. */
+  workerState: 1,
+  /** 1: the dying host has written to disk itself what the worker has not read yet, which must not be sent too. */
+  isHostGone: 2,
+  length: 3,
+} as const
+
+/** The worker's configuration: plain data only, since it crosses a thread. */
 export interface WorkerConfig {
   readonly signal: SignalName
   readonly protocol: OtlpProtocol
@@ -70,6 +120,24 @@ export interface WorkerConfig {
   readonly retry: RetryLimits
   readonly requestBytesMax: number
   readonly concurrentRequestsMax: number
+  /** undefined: nothing is written to disk. */
+  readonly spool: SpoolConfig | undefined
+}
+
+/** Where and how the spool keeps chunks that are not delivered. */
+export interface SpoolConfig {
+  readonly mode: 'on-failure' | 'always'
+  /** Absolute; this signal's own. */
+  readonly dir: string
+  /** What the program calls itself, for those who adopt its spans. */
+  readonly name: string
+  readonly bytesMax: number
+  readonly ageMsMax: number
+  readonly dropWhenFull: 'newest' | 'oldest'
+  /** `on-failure`: how long a chunk may wait for its acknowledgement before it is written. */
+  readonly ackMsMax: number
+  readonly adoptIntervalMs: number
+  readonly replayBytesPerSecondMax: number
 }
 
 /**

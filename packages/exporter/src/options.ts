@@ -10,6 +10,9 @@ import {
 import { invalidOption } from './exporter-error.ts'
 import { checkedHeaders } from './headers.ts'
 import type { OtlpProtocol, RetryLimits, SignalName, TlsOptions, WorkerConfig } from './messages.ts'
+import { checkedInteger, checkOneOf } from './option-checks.ts'
+import type { EndCause } from './process-end.ts'
+import { resolveSpool, type SpoolOptions } from './spool-options.ts'
 
 /** What `createOtlpExporter` takes; `endpoint`, `protocol`, `resource` and `clock` are required. */
 export interface OtlpExporterOptions {
@@ -55,7 +58,22 @@ export interface OtlpExporterOptions {
    * Default 3,000; 0: not at all.
    */
   readonly exitTimeoutMs?: number
+  /**
+   * On process.exit, an uncaught error, or a signal that ends the process, the dying thread is blocked for at most this long,
+   * while the export thread delivers or writes to the spool. It ends at once when all is settled, or at the first failure.
+   * Default 1,000; 0: not at all.
+   */
+  readonly abruptExitTimeoutMs?: number
+  /** Signals before whose end spans are saved; `[]`: none is listened to. Default SIGTERM, SIGINT, SIGHUP. */
+  readonly signals?: readonly NodeJS.Signals[]
+  /** What gives way when memory, or the spool, is full. Default: with a spool the oldest, else the newest. */
+  readonly queueFull?: QueueFullPolicy
+  /** Keeps what is not delivered on disk. Default: nothing is written. */
+  readonly spool?: SpoolOptions
 }
+
+/** What gives way when there is no room. */
+export type QueueFullPolicy = 'drop-newest' | 'drop-oldest'
 
 /** Options with all defaults, checked. */
 export interface ExporterSettings {
@@ -65,6 +83,13 @@ export interface ExporterSettings {
   readonly scheduleDelayMs: number
   readonly queueBytesMax: number
   readonly exitTimeoutMs: number
+  readonly abruptExitTimeoutMs: number
+  readonly signals: readonly NodeJS.Signals[]
+  readonly dropsOldest: boolean
+  /** The host's thread dies: called before its last items are handed over. */
+  readonly onDying?: (cause: EndCause) => void
+  /** The host's thread has written its last items to the spool's folder itself. */
+  readonly onSpooledAtEnd?: (dir: string) => void
   readonly diagnostics: DiagnosticWriter | undefined
 }
 
@@ -86,6 +111,16 @@ export function resolveOptions(
     throw invalidOption(
       `endpoint "${endpointText({ url, socketPath })}" is plaintext, but tls has ${Object.keys(tls).join(', ')}: write https://… or leave them out`,
     )
+  const queueFull = options.queueFull ?? (options.spool === undefined ? 'drop-newest' : 'drop-oldest')
+  checkOneOf('queueFull', queueFull, ['drop-newest', 'drop-oldest'])
+  const dropsOldest = queueFull === 'drop-oldest'
+  const name = options.resource['service.name']
+  const spool = resolveSpool(options.spool, {
+    signal,
+    dropsOldest,
+    name: typeof name === 'string' ? name : '',
+  })
+  const scheduleDelayMs = checkedInteger('scheduleDelayMs', options.scheduleDelayMs ?? 1_000, 1)
   return {
     worker: {
       signal,
@@ -110,12 +145,16 @@ export function resolveOptions(
         1,
         64,
       ),
+      spool: spool?.config,
     },
     resource: options.resource,
     clock: options.clock,
-    scheduleDelayMs: checkedInteger('scheduleDelayMs', options.scheduleDelayMs ?? 1_000, 1),
+    scheduleDelayMs: Math.min(scheduleDelayMs, spool?.handOverMs ?? scheduleDelayMs),
     queueBytesMax: checkedInteger('queueBytesMax', options.queueBytesMax ?? 64 * mebibyte, mebibyte, 2 ** 40),
     exitTimeoutMs: checkedInteger('exitTimeoutMs', options.exitTimeoutMs ?? 3_000, 0),
+    abruptExitTimeoutMs: checkedInteger('abruptExitTimeoutMs', options.abruptExitTimeoutMs ?? 1_000, 0),
+    signals: options.signals ?? ['SIGTERM', 'SIGINT', 'SIGHUP'],
+    dropsOldest,
     diagnostics: options.diagnostics === false ? undefined : (options.diagnostics ?? writeToStderr),
   }
 }
@@ -146,18 +185,6 @@ function checkedTls(tls: TlsOptions): TlsOptions {
       `tls.${tls.cert === undefined ? 'key' : 'cert'} is given without tls.${tls.cert === undefined ? 'cert' : 'key'}; allowed: both, or neither`,
     )
   return tls
-}
-
-function checkOneOf(name: string, value: unknown, allowed: readonly string[]): void {
-  if (typeof value !== 'string' || !allowed.includes(value))
-    throw invalidOption(`${name} "${String(value)}" must be one of: ${allowed.join(', ')}`)
-}
-
-/** 2^31 - 1 is where node's timers end. */
-function checkedInteger(name: string, value: number, min: number, max: number = 2 ** 31 - 1): number {
-  if (!Number.isSafeInteger(value) || value < min || value > max)
-    throw invalidOption(`${name} ${String(value)} must be a whole number from ${min} to ${max}`)
-  return value
 }
 
 function writeToStderr(message: string): void {

@@ -1,7 +1,7 @@
 import type { LogRecord } from '@throughline/otlp'
 import type { SpanSink } from '@throughline/trace'
 import { ChunkExporter, type FlushOptions, type FlushResult } from './chunk-exporter.ts'
-import type { Ledger } from './ledger.ts'
+import type { AdoptedLedger, Ledger } from './ledger.ts'
 import { type OtlpExporterOptions, resolveOptions } from './options.ts'
 import { logSignal, spanSignal } from './signal.ts'
 
@@ -14,9 +14,11 @@ export interface OtlpExporter extends SpanSink {
   start(): void
   /** The account at this moment. */
   ledger(): Ledger
+  /** The account of what was taken over, from the spool, of processes that are gone. */
+  adopted(): AdoptedLedger
   /** Hands over everything that ended so far. Resolves when it is delivered or dropped, or when the time is up. */
   forceFlush(options?: FlushOptions): Promise<FlushResult>
-  /** Flushes, then ends the worker thread; what is left is counted as dropped. Later calls get the same promise. */
+  /** Flushes, then ends the worker thread; what is left is kept in the spool, or without one counted as dropped. Later calls get the same promise. */
   shutdown(options?: FlushOptions): Promise<FlushResult>
 }
 
@@ -38,6 +40,7 @@ export function createOtlpLogExporter(options: OtlpExporterOptions): OtlpLogExpo
     onEmit: (record) => exporter.onEnd(record),
     start: () => exporter.start(),
     ledger: () => exporter.ledger(),
+    adopted: () => exporter.adopted(),
     forceFlush: (flushOptions) => exporter.forceFlush(flushOptions),
     shutdown: (flushOptions) => exporter.shutdown(flushOptions),
   }

@@ -111,7 +111,8 @@ describe('the end of the process', () => {
   it('process.exit tells what it loses, and an awaited shutdown loses nothing', async (t) => {
     const peer = await startHttpPeer(accept)
     t.after(peer.stop)
-    const lost = await run({ endpoint: peer.url }, 'endSpans(2); process.exit(5)')
+    const options = { endpoint: peer.url, abruptExitTimeoutMs: 0 }
+    const lost = await run(options, 'endSpans(2); process.exit(5)')
     assert.equal(lost.code, 5)
     assert.match(lost.stderr, /ends with 2 spans not delivered/)
     const kept = await run({ endpoint: peer.url }, 'endSpans(2); await exporter.shutdown(); process.exit(5)')

@@ -36,7 +36,7 @@ describe('the exporter behind the tracer provider', () => {
     parent.end()
     const afterMs = Date.now()
     await provider.shutdown()
-    assert.deepEqual(exporter.ledger(), { ended: 2, delivered: 2, pending: 0, dropped: {} })
+    assert.deepEqual(exporter.ledger(), { ended: 2, delivered: 2, pending: 0, spooled: 0, dropped: {} })
 
     const decoded = decodeTraces(peer.requests[0]?.body ?? Buffer.alloc(0))
     const [scopeSpans] = decoded.value?.resourceSpans[0]?.scopeSpans ?? []

@@ -1,90 +1,210 @@
+import type { SettledChunk } from './messages.ts'
+
 export interface SentChunk {
   readonly itemCount: number
-  /** Bytes of the chunk that are in use. */
-  readonly sizeBytes: number
-  /** Bytes of the buffer that holds it. */
-  readonly bufferBytes: number
+  /** The bytes in use, in memory that both threads see. */
+  readonly bytes: Uint8Array
+  /** A worker has it, or will read it. */
+  readonly isPosted: boolean
+  /** How many export threads died with it in their hands. */
+  readonly crashCount: number
+}
+
+export interface WaitOptions {
+  readonly timeoutMs: number
+  readonly stopsAtFailure: boolean
+  /** What is on disk is not waited for. */
+  readonly spoolSuffices?: boolean
 }
 
 interface Waiter {
   readonly lastChunkId: number
   readonly stopsAtFailure: boolean
+  readonly spoolSuffices: boolean
+  /** Of those that were handed over before: chunks that are on disk and not settled, and items that did not arrive. */
+  spooledChunkCount: number
+  spooledItemCount: number
   undeliveredItemCount: number
   readonly end: () => void
 }
 
-/** The chunks in the worker's hands, in the order of their ids, and those who wait for them. */
+/**
+ * The chunks that are handed over and not settled, in the order of their ids, and those who wait for them. A chunk that is on
+ * disk leaves memory: of those only the number is known here.
+ */
 export class SentChunks {
   readonly #chunks = new Map<number, SentChunk>()
   readonly #waiters = new Set<Waiter>()
+  readonly #onFree: (buffer: ArrayBufferLike) => void
   #lastChunkId = 0
   #bytes = 0
+  #unpostedCount = 0
+  #spooledChunkCount = 0
+  #spooledItemCount = 0
 
-  /** Memory that these chunks hold: the whole buffer until it is recycled, then the worker's copy of the used part. */
+  /** `onFree` gets each buffer that nobody uses any more. */
+  constructor(onFree: (buffer: ArrayBufferLike) => void) {
+    this.#onFree = onFree
+  }
+
+  /** Memory that the unsettled chunks hold. */
   get bytes(): number {
     return this.#bytes
   }
 
-  /** Returns the id under which the worker settles the chunk. */
-  add(chunk: SentChunk): number {
-    this.#chunks.set(++this.#lastChunkId, chunk)
-    this.#bytes += chunk.bufferBytes
-    return this.#lastChunkId
+  /** Chunks in memory, with their ids. */
+  entries(): IterableIterator<[number, SentChunk]> {
+    return this.#chunks.entries()
   }
 
-  recycle(chunkId: number): void {
-    const chunk = this.#chunks.get(chunkId)
-    if (chunk === undefined) return
-    this.#bytes -= chunk.bufferBytes - chunk.sizeBytes
-    this.#chunks.set(chunkId, { ...chunk, bufferBytes: chunk.sizeBytes })
+  /** Nothing is on the way, neither in memory nor on disk. */
+  get isEmpty(): boolean {
+    return this.#chunks.size === 0 && this.#spooledChunkCount === 0
   }
 
-  /** Returns how many spans are settled by this; `undeliveredItemCount` of them did not arrive (default: all). */
-  settle(chunkIds: readonly number[], undeliveredItemCount?: number): number {
+  /** A chunk is handed over, and waits for `takeUnposted`. */
+  add(chunk: Pick<SentChunk, 'bytes' | 'itemCount'>): void {
+    this.#chunks.set(++this.#lastChunkId, { ...chunk, isPosted: false, crashCount: 0 })
+    this.#unpostedCount++
+    this.#bytes += chunk.bytes.buffer.byteLength
+  }
+
+  /** Those that no worker has yet, oldest first; they count as posted from now on. */
+  takeUnposted(): readonly [number, SentChunk][] {
+    if (this.#unpostedCount === 0) return []
+    this.#unpostedCount = 0
+    const unposted = [...this.#chunks].filter(([, { isPosted }]) => !isPosted)
+    for (const [chunkId, chunk] of unposted) this.#chunks.set(chunkId, { ...chunk, isPosted: true })
+    return unposted
+  }
+
+  /** They are on disk: memory forgets them. Returns how many items they have. */
+  spool(chunkIds: readonly number[]): number {
     let itemCount = 0
     for (const chunkId of chunkIds) {
-      const chunk = this.#chunks.get(chunkId)
+      const chunk = this.#remove(chunkId)
       if (chunk === undefined) continue
-      this.#chunks.delete(chunkId)
-      this.#bytes -= chunk.bufferBytes
       itemCount += chunk.itemCount
+      this.#spooledChunkCount++
+      for (const waiter of this.#waiters) {
+        if (chunkId > waiter.lastChunkId) continue
+        waiter.spooledChunkCount++
+        waiter.spooledItemCount += chunk.itemCount
+      }
     }
-    const [firstId = 0] = chunkIds
-    for (const waiter of this.#waiters)
-      if (firstId <= waiter.lastChunkId) waiter.undeliveredItemCount += undeliveredItemCount ?? itemCount
-    const [oldestId = Number.POSITIVE_INFINITY] = this.#chunks.keys()
-    for (const waiter of this.#waiters) if (oldestId > waiter.lastChunkId) waiter.end()
+    this.#spooledItemCount += itemCount
+    this.#endWaiters()
     return itemCount
   }
 
-  /** Settles all as undelivered. */
+  /**
+   * Settles chunks, wherever they are. Returns how many items were in memory and how many on disk; `undeliveredItemCount` of
+   * all did not arrive (default: all).
+   */
+  settle(
+    chunks: readonly SettledChunk[],
+    undeliveredItemCount?: number,
+  ): { pendingItemCount: number; spooledItemCount: number } {
+    const settled = { pendingItemCount: 0, spooledItemCount: 0 }
+    let firstId = Number.POSITIVE_INFINITY
+    for (const { chunkId, itemCount, place } of chunks) {
+      if (place === 'adopted') continue
+      firstId = Math.min(firstId, chunkId)
+      const chunk = this.#remove(chunkId)
+      if (chunk !== undefined) {
+        settled.pendingItemCount += chunk.itemCount
+        this.#onFree(chunk.bytes.buffer)
+      } else if (place === 'spool' && this.#spooledChunkCount > 0) {
+        // After a crash there may be more on disk than this thread was told of.
+        const known = Math.min(itemCount, this.#spooledItemCount)
+        settled.spooledItemCount += known
+        this.#settleSpooled(chunkId, known)
+      }
+    }
+    const all = settled.pendingItemCount + settled.spooledItemCount
+    for (const waiter of this.#waiters)
+      if (firstId <= waiter.lastChunkId) waiter.undeliveredItemCount += undeliveredItemCount ?? all
+    this.#endWaiters()
+    return settled
+  }
+
+  /** Settles all that is in memory as undelivered; returns how many items that are. */
   settleAll(): number {
-    return this.settle([...this.#chunks.keys()])
+    const chunks = [...this.#chunks].map(
+      ([chunkId, { itemCount }]): SettledChunk => ({ chunkId, itemCount, place: 'memory' }),
+    )
+    return this.settle(chunks).pendingItemCount
+  }
+
+  /** An export thread died: each chunk in memory gets another chance, but only one. Returns those that had it already. */
+  crashed(): readonly SettledChunk[] {
+    const givenUp: SettledChunk[] = []
+    for (const [chunkId, chunk] of this.#chunks) {
+      const { itemCount, crashCount, isPosted } = chunk
+      if (!isPosted) continue
+      if (crashCount > 0) givenUp.push({ chunkId, itemCount, place: 'memory' })
+      else {
+        this.#chunks.set(chunkId, { ...chunk, isPosted: false, crashCount: 1 })
+        this.#unpostedCount++
+      }
+    }
+    return givenUp
   }
 
   attemptFailed(): void {
     for (const waiter of this.#waiters) if (waiter.stopsAtFailure) waiter.end()
   }
 
-  /** Resolves with how many spans of the chunks sent until now have not arrived, when all are settled or time is up. */
-  whenSettled(options: { readonly timeoutMs: number; readonly stopsAtFailure: boolean }): Promise<number> {
-    if (this.#chunks.size === 0) return Promise.resolve(0)
+  /** Resolves with how many items of the chunks sent until now have not arrived, when all are settled or time is up. */
+  whenSettled(options: WaitOptions): Promise<number> {
+    const { spoolSuffices = false } = options
+    if (this.#chunks.size === 0 && (spoolSuffices || this.#spooledChunkCount === 0)) return Promise.resolve(0)
     return new Promise((resolve) => {
       const end = (): void => {
         clearTimeout(timer)
         this.#waiters.delete(waiter)
-        resolve(waiter.undeliveredItemCount + this.#itemCountUntil(waiter.lastChunkId))
+        const waiting = this.#itemCountUntil(waiter.lastChunkId) + waiter.spooledItemCount
+        resolve(waiter.undeliveredItemCount + waiting)
       }
       // Not unref'd: it keeps the process alive for the one who awaits this, and only so long.
       const timer = setTimeout(end, options.timeoutMs)
       const waiter: Waiter = {
         lastChunkId: this.#lastChunkId,
         stopsAtFailure: options.stopsAtFailure,
+        spoolSuffices,
+        spooledChunkCount: this.#spooledChunkCount,
+        spooledItemCount: this.#spooledItemCount,
         undeliveredItemCount: 0,
         end,
       }
       this.#waiters.add(waiter)
     })
+  }
+
+  #remove(chunkId: number): SentChunk | undefined {
+    const chunk = this.#chunks.get(chunkId)
+    if (chunk === undefined) return undefined
+    if (!chunk.isPosted) this.#unpostedCount--
+    this.#chunks.delete(chunkId)
+    this.#bytes -= chunk.bytes.buffer.byteLength
+    return chunk
+  }
+
+  #settleSpooled(chunkId: number, itemCount: number): void {
+    this.#spooledChunkCount--
+    this.#spooledItemCount -= itemCount
+    for (const waiter of this.#waiters) {
+      if (chunkId > waiter.lastChunkId) continue
+      waiter.spooledChunkCount--
+      waiter.spooledItemCount -= itemCount
+    }
+  }
+
+  #endWaiters(): void {
+    const [oldestId = Number.POSITIVE_INFINITY] = this.#chunks.keys()
+    for (const waiter of this.#waiters)
+      if (oldestId > waiter.lastChunkId && (waiter.spoolSuffices || waiter.spooledChunkCount <= 0))
+        waiter.end()
   }
 
   #itemCountUntil(lastChunkId: number): number {

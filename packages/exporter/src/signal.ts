@@ -24,6 +24,8 @@ export interface Signal<Item extends ScopedItem> {
   createEncoder(options: ChunkEncoderOptions): ChunkEncoder<Item>
   /** What a message calls this item. */
   describe(item: Item): string
+  /** Milliseconds on the monotonic clock when it came, from the item itself: a reading for each would cost more than its encoding. */
+  timeMs(item: Item): number
 }
 
 export const spanSignal: Signal<SpanRecord> = {
@@ -32,6 +34,7 @@ export const spanSignal: Signal<SpanRecord> = {
   tooLargeReason: 'span_too_large',
   createEncoder: (options) => new SpanChunkEncoder(options),
   describe: (span) => `"${span.name}"`,
+  timeMs: (span) => span.endTimeMs,
 }
 
 export const logSignal: Signal<LogRecord> = {
@@ -40,4 +43,5 @@ export const logSignal: Signal<LogRecord> = {
   tooLargeReason: 'log_record_too_large',
   createEncoder: (options) => new LogChunkEncoder(options),
   describe: (record) => `a record of "${record.scope.name}"`,
+  timeMs: (record) => record.observedTimeMs,
 }

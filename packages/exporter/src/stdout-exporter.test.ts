@@ -86,6 +86,7 @@ describe('stdout exporter', () => {
       ended: 3,
       delivered: 1,
       pending: 0,
+      spooled: 0,
       dropped: { write_error: 1, after_shutdown: 1 },
     })
   })

@@ -37,7 +37,7 @@ export function createStdoutExporter(options: StdoutExporterOptions): StdoutExpo
       try {
         write(`${spanToJson(span, { resource, originUnixNano })}\n`)
         book.accept()
-        book.deliver(1, 0)
+        book.deliver({ pendingItemCount: 1, spooledItemCount: 0 }, 0)
       } catch {
         book.refuse('write_error')
       }

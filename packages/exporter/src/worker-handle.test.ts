@@ -20,12 +20,11 @@ it('a stopped worker is not heard any more: its chunks are accounted for already
     onCrash: (cause) => assert.fail(cause),
   })
   const postChunk = (chunkId: number): void => {
-    const buffer = new ArrayBuffer(8)
-    handle.post({ kind: 'chunk', chunkId, buffer, sizeBytes: 8 }, [buffer])
+    handle.post({ kind: 'chunk', chunkId, itemCount: 1, bytes: new Uint8Array(new SharedArrayBuffer(8)) })
   }
   postChunk(1)
   await once(messages, 'delivered')
-  assert.deepEqual(heard.splice(0), ['recycled', 'delivered'])
+  assert.deepEqual(heard.splice(0), ['delivered'])
   postChunk(2)
   // The worker answers while this thread is busy, so that its message waits here when it is stopped.
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)

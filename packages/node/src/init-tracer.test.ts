@@ -89,7 +89,7 @@ test('an endpoint is enough: spans arrive there with the resource, and the accou
   })
   trace.getTracer('x').startSpan('one').end()
   await tracing.forceFlush()
-  assert.deepEqual(tracing.ledger(), { ended: 1, delivered: 1, pending: 0, dropped: {} })
+  assert.deepEqual(tracing.ledger(), { ended: 1, delivered: 1, pending: 0, spooled: 0, dropped: {} })
   const [request] = collector.requests()
   assert.ok(request !== undefined && !('error' in request))
   const text = JSON.stringify(request, (_key, value: unknown) =>
@@ -221,6 +221,12 @@ test('a refused collector holds up shutdown until the first attempt has failed, 
   })
   trace.getTracer('x').startSpan('lost').end()
   await tracing.shutdown({ timeoutMs: 60_000, retry: false })
-  assert.deepEqual(tracing.ledger(), { ended: 1, delivered: 0, pending: 0, dropped: { shutdown_timeout: 1 } })
+  assert.deepEqual(tracing.ledger(), {
+    ended: 1,
+    delivered: 0,
+    pending: 0,
+    spooled: 0,
+    dropped: { shutdown_timeout: 1 },
+  })
   assert.match(lines[0] ?? '', /ECONNREFUSED 127\.0\.0\.1:1/)
 })

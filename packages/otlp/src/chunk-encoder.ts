@@ -18,6 +18,8 @@ export interface ChunkEncoderOptions {
   readonly chunkSizeBytesMax?: number
   /** Items per chunk; with one more, `add` returns 'full'. Default 2048. */
   readonly chunkItemsMax?: number
+  /** Makes the buffers, for example of memory that threads share. Default: an ArrayBuffer. */
+  readonly createBuffer?: (sizeBytes: number) => ArrayBufferLike
 }
 
 /** What became of an item; only after 'ok' is it in the chunk. */
@@ -40,6 +42,7 @@ export abstract class ChunkEncoder<Item extends { readonly scope: ScopeRecord }>
   readonly #chunkSizeBytes: number
   readonly #chunkSizeBytesMax: number
   readonly #chunkItemsMax: number
+  readonly #createBuffer: (sizeBytes: number) => ArrayBufferLike
   #end = 0
   #itemCount = 0
   /** Where the four length bytes of the open ScopeSpans are; 0: none is open. */
@@ -56,6 +59,7 @@ export abstract class ChunkEncoder<Item extends { readonly scope: ScopeRecord }>
       options.chunkSizeBytesMax ?? Math.max(4 * 1024 * 1024, this.#chunkSizeBytes),
     )
     this.#chunkItemsMax = options.chunkItemsMax ?? 2048
+    this.#createBuffer = options.createBuffer ?? ((sizeBytes) => new ArrayBuffer(sizeBytes))
     this.writer = new WireWriter(noBytes)
     this.#header = encodeHeader(options.resource ?? {}, options.resourceSchemaUrl ?? '')
     this.originUnixNano = options.originUnixNano ?? 0n
@@ -90,7 +94,7 @@ export abstract class ChunkEncoder<Item extends { readonly scope: ScopeRecord }>
    */
   add(item: Item): AddItemResult {
     if (this.#itemCount >= this.#chunkItemsMax) return 'full'
-    if (this.writer.bytes.length === 0) this.attach(new ArrayBuffer(this.#chunkSizeBytes))
+    if (this.writer.bytes.length === 0) this.attach(this.#createBuffer(this.#chunkSizeBytes))
     for (;;) {
       try {
         this.#write(item)
@@ -120,10 +124,10 @@ export abstract class ChunkEncoder<Item extends { readonly scope: ScopeRecord }>
   }
 
   /** Goes on in `buffer`, which belongs to the encoder until `finish`. Items that were not finished are discarded. */
-  attach(buffer: ArrayBuffer): void {
+  attach(buffer: ArrayBufferLike): void {
     const headerSize = this.#header.length
     const sizeBytes = Math.max(this.#chunkSizeBytes, headerSize)
-    const bytes = new Uint8Array(buffer.byteLength >= headerSize ? buffer : new ArrayBuffer(sizeBytes))
+    const bytes = new Uint8Array(buffer.byteLength >= headerSize ? buffer : this.#createBuffer(sizeBytes))
     bytes.set(this.#header)
     this.writer.bytes = bytes
     this.#end = headerSize
@@ -135,7 +139,7 @@ export abstract class ChunkEncoder<Item extends { readonly scope: ScopeRecord }>
   #grow(): boolean {
     const sizeBytes = Math.min(this.writer.bytes.length * 2, this.#chunkSizeBytesMax)
     if (sizeBytes <= this.writer.bytes.length) return false
-    this.attach(new ArrayBuffer(sizeBytes))
+    this.attach(this.#createBuffer(sizeBytes))
     return true
   }
 

@@ -148,7 +148,7 @@ test('attach goes on in a returned buffer, whatever stands in it', () => {
   const copy = Buffer.from(first)
   const { buffer } = first
   new Uint8Array(buffer).fill(0xff)
-  encoder.attach(buffer as ArrayBuffer)
+  encoder.attach(buffer)
   encoder.add(spanRecord())
   const second = encoder.finish()
   assert.equal(second.buffer, buffer)

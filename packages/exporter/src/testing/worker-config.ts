@@ -15,6 +15,7 @@ export function workerConfig(
     retry: { initialDelayMs: 10, delayMsMax: 20, elapsedMsMax: 60_000 },
     requestBytesMax: 1024 * 1024,
     concurrentRequestsMax: 4,
+    spool: undefined,
     ...changes,
   }
 }

@@ -48,7 +48,12 @@ function rig(
     events,
     calls,
     add: (chunkId: number, sizeBytes = 10) =>
-      queue.add({ chunkId, bytes: new Uint8Array(sizeBytes).fill(chunkId) }),
+      queue.add({
+        chunkId,
+        itemCount: 1,
+        bytes: new Uint8Array(sizeBytes).fill(chunkId),
+        place: 'memory',
+      }),
     advance: (ms: number) => {
       nowMs += ms
       for (const timer of timers)
@@ -65,6 +70,7 @@ function rig(
   }
 }
 
+const chunk = (chunkId: number) => ({ chunkId, itemCount: 1, place: 'memory' })
 const kinds = (events: readonly ExportEvent[]): string[] => events.map((event) => event.kind)
 
 describe('ExportQueue', () => {
@@ -81,7 +87,7 @@ describe('ExportQueue', () => {
     await answer(accepted)
     assert.equal(calls.length, 3)
     assert.deepEqual(
-      events.map((event) => event.kind === 'delivered' && event.chunkIds),
+      events.map((event) => event.kind === 'delivered' && event.chunks.map(({ chunkId }) => chunkId)),
       [[1], [2, 3], [4]],
     )
   })
@@ -153,7 +159,7 @@ describe('ExportQueue', () => {
     await answer(unavailable)
     assert.deepEqual(events.at(-1), {
       kind: 'dropped',
-      chunkIds: [1],
+      chunks: [chunk(1)],
       reason: 'retry_exhausted',
       cause: 'HTTP 503',
     })
@@ -167,7 +173,9 @@ describe('ExportQueue', () => {
       await call?.answer(call.body[0] === 1 ? unavailable : accepted)
       advance(30_000)
     }
-    const delivered = events.flatMap((event) => (event.kind === 'delivered' ? event.chunkIds : []))
+    const delivered = events.flatMap((event) =>
+      event.kind === 'delivered' ? event.chunks.map(({ chunkId }) => chunkId) : [],
+    )
     assert.deepEqual(delivered, [2, 3, 4])
   })
 
@@ -191,7 +199,9 @@ describe('ExportQueue', () => {
     add(1)
     add(2)
     await answer({ kind: 'refused', cause: 'HTTP 400: bad', reason: 'http_400' })
-    assert.deepEqual(events, [{ kind: 'dropped', chunkIds: [1], reason: 'http_400', cause: 'HTTP 400: bad' }])
+    assert.deepEqual(events, [
+      { kind: 'dropped', chunks: [chunk(1)], reason: 'http_400', cause: 'HTTP 400: bad' },
+    ])
     assert.equal(calls.length, 2)
   })
 
@@ -207,10 +217,17 @@ describe('ExportQueue', () => {
     assert.deepEqual(sizes(), [10, 40, 20], 'half of it, at once')
     await answer(tooLarge)
     await answer(tooLarge)
-    assert.deepEqual(events.at(-1), { kind: 'dropped', chunkIds: [2], reason: 'http_413', cause: 'HTTP 413' })
+    assert.deepEqual(events.at(-1), {
+      kind: 'dropped',
+      chunks: [chunk(2)],
+      reason: 'http_413',
+      cause: 'HTTP 413',
+    })
     for (let rest = 0; rest < 3; rest++) await answer(accepted)
     assert.deepEqual(
-      events.flatMap((event) => (event.kind === 'delivered' ? event.chunkIds : [])),
+      events.flatMap((event) =>
+        event.kind === 'delivered' ? event.chunks.map(({ chunkId }) => chunkId) : [],
+      ),
       [1, 3, 4, 5],
     )
     assert.deepEqual(sizes(), [10, 40, 20, 10, 10, 10, 10], 'and it stays so')
@@ -226,7 +243,9 @@ describe('ExportQueue', () => {
     assert.equal(timerCount(), 0)
     for (let index = 0; index < calls.length; index++) await calls[index]?.answer(accepted)
     assert.deepEqual(
-      events.flatMap((event) => (event.kind === 'delivered' ? event.chunkIds : [])).toSorted((a, b) => a - b),
+      events
+        .flatMap((event) => (event.kind === 'delivered' ? event.chunks.map(({ chunkId }) => chunkId) : []))
+        .toSorted((a, b) => a - b),
       [1, 2, 3, 4, 5, 6],
     )
   })

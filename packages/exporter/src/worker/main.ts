@@ -1,52 +1,92 @@
 // The worker thread's program: started by worker-handle.ts, imported by nothing.
-import { parentPort, workerData } from 'node:worker_threads'
-import type { HostMessage, WorkerConfig, WorkerMessage } from '../messages.ts'
-import { ExportQueue } from './export-queue.ts'
+import { workerData } from 'node:worker_threads'
+import { control, type HostMessage, type WorkerMessage, type WorkerStart } from '../messages.ts'
+import { Pipeline } from './pipeline.ts'
 import { createTransport } from './transport.ts'
 
-if (parentPort === null) throw new Error('this file runs as a worker thread')
-const port = parentPort
-// The host's side builds this object in options.ts; both sides are one release.
-const config = workerData as WorkerConfig
+const heartbeatMs = 1_000
 
-const post = (message: WorkerMessage, transfer: readonly ArrayBuffer[] = []): void => {
-  port.postMessage(message, transfer)
-}
+// The host's side builds this object in worker-handle.ts; both sides are one release.
+const start = workerData as WorkerStart
+const { config, port } = start
+const ownerIds = [...start.deadOwnerIds]
 
-const transport = await createTransport(config, (message) => post({ kind: 'said', message }))
-const queue = new ExportQueue({
-  transport,
-  retry: config.retry,
-  requestBytesMax: config.requestBytesMax,
-  concurrentRequestsMax: config.concurrentRequestsMax,
-  report: post,
-  now: () => performance.now(),
-  random: Math.random,
-  schedule: (callback, delayMs) => {
-    const timer = setTimeout(callback, delayMs)
-    return () => {
-      clearTimeout(timer)
-    }
-  },
+process.on('exit', () => {
+  tellState(2)
 })
 
+const transport = await createTransport(config, (message) => post({ kind: 'said', message }))
+let pipeline: Pipeline | undefined
+
 port.on('message', (message: HostMessage) => {
+  const isHostGone = Atomics.load(start.control, control.isHostGone) === 1
+  if (isHostGone && message.kind !== 'stop') return
   switch (message.kind) {
-    case 'chunk': {
-      // A copy of the used bytes: a nearly empty chunk must not keep its whole buffer waiting through an outage, and
-      // the host gets its buffer back before the network has said anything.
-      const bytes = new Uint8Array(message.buffer, 0, message.sizeBytes).slice()
-      post({ kind: 'recycled', chunkId: message.chunkId, buffer: message.buffer }, [message.buffer])
-      queue.add({ chunkId: message.chunkId, bytes })
+    case 'chunk':
+      current().add(message)
       break
-    }
     case 'flush':
-      queue.flush()
+      pipeline?.flush()
+      break
+    case 'make-room':
+      current().makeRoom(message.sizeBytes)
+      break
+    case 'save':
+      if (message.isFinal) {
+        current().end(message.reason, () => {
+          // The process may survive its end: a signal does not kill the first process of a container.
+          pipeline = undefined
+        })
+      } else {
+        current().save()
+      }
       break
     case 'stop':
-      queue.stop()
+      pipeline?.stop('shutdown')
       transport.close()
       port.close()
       break
   }
 })
+if (config.spool !== undefined) watchDisk(config.spool.adoptIntervalMs)
+tellState(1)
+
+function current(): Pipeline {
+  pipeline ??= new Pipeline({
+    config,
+    transport,
+    deadOwnerIds: ownerIds,
+    report: post,
+    now: () => performance.now(),
+    schedule: (callback, delayMs) => {
+      const timer = setTimeout(callback, delayMs)
+      return () => {
+        clearTimeout(timer)
+      }
+    },
+  })
+  return pipeline
+}
+
+/** None of these timers keeps the thread: its port does, until it is stopped. */
+function watchDisk(adoptIntervalMs: number): void {
+  setInterval(() => pipeline?.heartbeat(), heartbeatMs).unref()
+  setInterval(() => current().adopt(), adoptIntervalMs).unref()
+  setImmediate(() => current().adopt())
+}
+
+function post(message: WorkerMessage): void {
+  if (message.kind === 'spool-owner') ownerIds.push(message.ownerId)
+  port.postMessage(message, [])
+  wakeHost()
+}
+
+function tellState(state: 1 | 2): void {
+  Atomics.store(start.control, control.workerState, state)
+  wakeHost()
+}
+
+function wakeHost(): void {
+  Atomics.add(start.control, control.messageCount, 1)
+  Atomics.notify(start.control, control.messageCount)
+}

@@ -1,0 +1,138 @@
+import type { Diagnostics } from './diagnostics.ts'
+import type { ExportAccount } from './export-account.ts'
+import { writeToSpool } from './host-spool.ts'
+import type { LedgerBook } from './ledger.ts'
+import type { ExporterSettings } from './options.ts'
+import type { EndCause, Ending } from './process-end.ts'
+import type { SentChunks } from './sent-chunks.ts'
+import type { WorkerHandle } from './worker-handle.ts'
+
+/** A signal that somebody else listens to holds the host up no longer than this, since it may go on living. */
+const signalWaitMsMax = 100
+
+export interface ExporterEndParts {
+  readonly settings: ExporterSettings
+  readonly worker: WorkerHandle
+  readonly sent: SentChunks
+  readonly book: LedgerBook
+  readonly account: ExportAccount
+  readonly diagnostics: Diagnostics
+  /** Ends the current chunk: its items are among the sent ones then. */
+  readonly finishChunk: () => void
+  /** Gives the worker what it has not got yet, and starts one if need be. */
+  readonly post: () => void
+  /** Resolves when all is settled, or as far as it will be. */
+  readonly flush: () => Promise<unknown>
+}
+
+/** What an exporter does at the end of its process: everything that has ended is delivered, or on disk, or told as lost. */
+export class ExporterEnd implements Ending {
+  readonly signals: readonly NodeJS.Signals[]
+  readonly #parts: ExporterEndParts
+  /** Time that this thread may still be blocked at its end. */
+  #leftMs: number
+  #endedAtLastIdle = 0
+  #savedCountBefore = 0
+  #failureCountBefore = 0
+  /** The `exit` event is over for us: what ends now, in another listener of it, has only `saveLate`. */
+  isOver = false
+
+  constructor(parts: ExporterEndParts) {
+    this.#parts = parts
+    const { signals, abruptExitTimeoutMs } = parts.settings
+    this.signals = signals
+    this.#leftMs = abruptExitTimeoutMs
+  }
+
+  // The event comes again after each flush, as long as a flush gave the process something to do: only items that ended
+  // since the last one are a reason for another.
+  onIdle(): void {
+    const { settings, book, worker, flush } = this.#parts
+    const { ended, pending } = book.read()
+    if (pending === 0 || ended === this.#endedAtLastIdle) return
+    this.#endedAtLastIdle = ended
+    // With a disk and no thread yet, no thread is started for this: the exit event writes.
+    const isWritten = settings.worker.spool !== undefined && !worker.isStarted
+    if (settings.exitTimeoutMs > 0 && !isWritten) void flush()
+  }
+
+  beginEnd(cause: EndCause): void {
+    if (isLast(cause)) this.#parts.settings.onDying?.(cause)
+    this.#begin(cause)
+  }
+
+  finishEnd(cause: EndCause): void {
+    this.#finish(cause)
+    if (cause.kind === 'exit') this.isOver = true
+  }
+
+  saveLate(): void {
+    const cause: EndCause = { kind: 'exit', code: Number(process.exitCode ?? 0) }
+    this.#begin(cause)
+    this.#finish(cause)
+  }
+
+  #begin(cause: EndCause): void {
+    const { settings, account, worker, post, finishChunk, book } = this.#parts
+    finishChunk()
+    this.#savedCountBefore = account.savedCount
+    this.#failureCountBefore = account.failureCount
+    if (this.#leftMs <= 0) return
+    if (settings.worker.spool === undefined) {
+      if (book.pending === 0 || this.#isTried) return
+      post()
+      worker.post({ kind: 'flush' })
+    } else if (worker.isReady) {
+      post()
+      worker.post({ kind: 'save', isFinal: isLast(cause), reason: nameOf(cause) })
+    }
+  }
+
+  #finish(cause: EndCause): void {
+    const { settings, worker, account, book } = this.#parts
+    const { spool } = settings.worker
+    const timeoutMs = isLast(cause) ? this.#leftMs : Math.min(this.#leftMs, signalWaitMsMax)
+    const startMs = performance.now()
+    if (spool === undefined) {
+      const isDone = (): boolean => book.pending === 0 || account.failureCount > this.#failureCountBefore
+      if (book.pending > 0 && timeoutMs > 0 && !this.#isTried) worker.waitUntil(isDone, timeoutMs)
+    } else {
+      if (worker.isReady) worker.waitUntil(() => account.savedCount > this.#savedCountBefore, timeoutMs)
+      if (book.pending > 0 && (isLast(cause) || !worker.isReady)) this.#writeRest(nameOf(cause))
+    }
+    if (!isLast(cause)) return
+    this.#leftMs -= performance.now() - startMs
+    this.#tell()
+  }
+
+  /** The natural end has waited for the same items already. */
+  get #isTried(): boolean {
+    return this.#parts.book.read().ended === this.#endedAtLastIdle
+  }
+
+  /** There is no worker that could, or it does not do it in time. */
+  #writeRest(reason: string): void {
+    const { settings, worker, sent, book, diagnostics } = this.#parts
+    const { spool } = settings.worker
+    if (spool === undefined) return
+    worker.disown()
+    const { writtenIds, cause } = writeToSpool(spool, sent.entries(), reason)
+    book.spool(sent.spool(writtenIds))
+    if (cause !== '') diagnostics.spoolFailed(cause, book.pending)
+    if (writtenIds.length > 0) settings.onSpooledAtEnd?.(spool.dir)
+  }
+
+  #tell(): void {
+    const { book, diagnostics } = this.#parts
+    if (book.pending > 0) diagnostics.lostAtEnd(book.pending)
+    else if (book.spooled > 0) diagnostics.spooledAtEnd(book.spooled)
+  }
+}
+
+function isLast(cause: EndCause): boolean {
+  return cause.kind === 'exit' || cause.isFatal
+}
+
+function nameOf(cause: EndCause): string {
+  return cause.kind === 'exit' ? `exit code ${cause.code}` : cause.signal
+}

@@ -1,0 +1,34 @@
+import { openSpool } from '@throughline/spool'
+import type { SpoolConfig } from './messages.ts'
+import type { SentChunk } from './sent-chunks.ts'
+
+/** The kind of a spool record that is an export request, fit to be delivered as it is. */
+export const chunkRecordKind = 1
+
+export interface HostSpoolResult {
+  readonly writtenIds: readonly number[]
+  /** Why the others are not on disk; empty when all are. */
+  readonly cause: string
+}
+
+/**
+ * Writes chunks to disk from the host's thread: in its dying moment, when there is no export thread that could, or none
+ * that still answers. They are free for the next process, or the next export thread, at once.
+ */
+export function writeToSpool(
+  config: SpoolConfig,
+  chunks: Iterable<readonly [number, SentChunk]>,
+  reason: string,
+): HostSpoolResult {
+  const { dir, name, bytesMax, ageMsMax, dropWhenFull } = config
+  const spool = openSpool({ dir, name, bytesMax, ageMsMax, dropWhenFull })
+  const writtenIds: number[] = []
+  let cause = ''
+  for (const [chunkId, { bytes, itemCount }] of chunks) {
+    const result = spool.append({ kind: chunkRecordKind, itemCount, payload: bytes })
+    if (result.ok) writtenIds.push(chunkId)
+    else cause = result.failure.cause
+  }
+  spool.release(reason)
+  return { writtenIds, cause }
+}
