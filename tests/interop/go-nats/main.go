@@ -1,6 +1,7 @@
 // A NATS peer in Go with OpenTelemetry's propagator, which writes header names in canonical case ("Traceparent").
-// It answers each message on to.go with one on to.js, sends one request to ask.js and one JetStream message to js.go,
-// and prints a line for each: what it did, the trace id, and its own span id. It ends after the message on to.go.
+// It answers each message on to.go with one on to.js, sends one request to ask.js, one JetStream message to js.go and three
+// CloudEvents, takes one from JetStream and one CloudEvent, and prints a line for each: what it did, the trace id, and its
+// own span id. It ends when it has got all three.
 package main
 
 import (
@@ -31,30 +32,46 @@ func say(what string, span trace.Span) {
 	fmt.Println(what, span.SpanContext().TraceID(), span.SpanContext().SpanID())
 }
 
+func sayParent(what string, span trace.Span) {
+	fmt.Println(what, span.SpanContext().TraceID(), span.(sdktrace.ReadOnlySpan).Parent().SpanID())
+}
+
+func extract(m *nats.Msg) context.Context {
+	header := propagation.HeaderCarrier{}
+	for name, values := range m.Header {
+		for _, value := range values {
+			header.Set(name, value)
+		}
+	}
+	return propagator.Extract(context.Background(), header)
+}
+
+func subscribe(nc *nats.Conn, subject string, handle nats.MsgHandler) {
+	if _, err := nc.Subscribe(subject, handle); err != nil {
+		log.Fatal(err)
+	}
+}
+
 func main() {
 	nc, err := nats.Connect(os.Args[1])
 	if err != nil {
 		log.Fatal(err)
 	}
-	done := make(chan struct{})
-	if _, err := nc.Subscribe("to.go", func(m *nats.Msg) {
-		header := propagation.HeaderCarrier{}
-		for name, values := range m.Header {
-			for _, value := range values {
-				header.Set(name, value)
-			}
-		}
-		ctx, span := tracer.Start(propagator.Extract(context.Background(), header), "go.process")
+	done := make(chan struct{}, 3)
+	subscribe(nc, "to.go", func(m *nats.Msg) {
+		ctx, span := tracer.Start(extract(m), "go.process")
 		defer span.End()
-		fmt.Println("parent", trace.SpanContextFromContext(ctx).TraceID(), span.(sdktrace.ReadOnlySpan).Parent().SpanID())
+		sayParent("parent", span)
 		say("answered", span)
 		if err := nc.PublishMsg(message(ctx, "to.js")); err != nil {
 			log.Fatal(err)
 		}
-		close(done)
-	}); err != nil {
-		log.Fatal(err)
-	}
+		done <- struct{}{}
+	})
+	subscribe(nc, "ce.go", func(m *nats.Msg) {
+		receiveEvent(m)
+		done <- struct{}{}
+	})
 
 	ctx, span := tracer.Start(context.Background(), "go.root")
 	reply, err := nc.RequestMsg(message(ctx, "ask.js"), 10*time.Second)
@@ -71,11 +88,31 @@ func main() {
 		log.Fatal(err)
 	}
 	span.End()
+	if err := sendEvents(nc); err != nil {
+		log.Fatal(err)
+	}
+	stored, err := js.PullSubscribe("js.to.go", "go")
+	if err != nil {
+		log.Fatal(err)
+	}
 	fmt.Println("ready")
-	select {
-	case <-done:
-	case <-time.After(20 * time.Second):
-		log.Fatal("no message on to.go within 20 s")
+	messages, err := stored.Fetch(1, nats.MaxWait(20*time.Second))
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, span = tracer.Start(extract(messages[0]), "go.consume")
+	sayParent("stored", span)
+	span.End()
+	if err := messages[0].AckSync(); err != nil {
+		log.Fatal(err)
+	}
+	done <- struct{}{}
+	for range cap(done) {
+		select {
+		case <-done:
+		case <-time.After(20 * time.Second):
+			log.Fatal("not all messages within 20 s")
+		}
 	}
 	if err := nc.Drain(); err != nil {
 		log.Fatal(err)
