@@ -34,6 +34,10 @@ function providerWith(options: Partial<LoggerProviderOptions> = {}): LoggerProvi
   return new LoggerProvider({ clock, sinks: [{ onEmit: (record) => records.push(record) }], ...options })
 }
 
+function fail(): never {
+  throw new Error('planted')
+}
+
 function emit(input: LogRecordInput, options: Partial<LoggerProviderOptions> = {}): LogRecord {
   providerWith(options).getLogger('test').emit(input)
   const record = records.at(-1)
@@ -116,13 +120,10 @@ describe('LoggerProvider', () => {
   })
 
   it('a log call does not fail by a sink or a getter that throws', () => {
-    const onEmit = (): never => {
-      throw new Error('planted')
-    }
-    providerWith({ sinks: [{ onEmit }] })
+    providerWith({ sinks: [{ onEmit: fail }] })
       .getLogger('x')
       .emit({})
-    const attributes = Object.defineProperty({}, 'bad', { enumerable: true, get: onEmit })
+    const attributes = Object.defineProperty({}, 'bad', { enumerable: true, get: fail })
     providerWith().getLogger('x').emit({ attributes })
   })
 
@@ -132,11 +133,7 @@ describe('LoggerProvider', () => {
       assert.equal(logger.enabled(), false)
       logger.emit({})
     })
-    assert.throws(() =>
-      withoutLogRecords(() => {
-        throw new Error('planted')
-      }),
-    )
+    assert.throws(() => withoutLogRecords(fail))
     assert.equal(records.length, 0)
     logger.emit({})
     assert.equal(records.length, 1)

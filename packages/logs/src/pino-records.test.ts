@@ -35,6 +35,14 @@ function logger(options: LoggerOptions = {}): Logger {
   return pino(withTraceIds({ ...options, timestamp: false }), { write: (line) => void lines.push(line) })
 }
 
+function writeTwoLines(): void {
+  const log = logger({ redact: ['password'] })
+  context.with(trace.setSpanContext(ROOT_CONTEXT, spanContext), () => {
+    log.info({ password: 'x', n: 1 }, 'text')
+    log.error(new Error('planted'))
+  })
+}
+
 const attributesOf = (record: LogRecord | undefined): Record<string, unknown> => {
   const flat = record?.flatAttributes ?? []
   return Object.fromEntries(
@@ -61,19 +69,12 @@ describe('log records of pino lines', () => {
   })
 
   it('change nothing of what is printed', () => {
-    const write = (): void => {
-      const log = logger({ redact: ['password'] })
-      context.with(trace.setSpanContext(ROOT_CONTEXT, spanContext), () => {
-        log.info({ password: 'x', n: 1 }, 'text')
-        log.error(new Error('planted'))
-      })
-    }
-    write()
+    writeTwoLines()
     assert.equal(records.length, 2)
     const withRecords = lines.map(withoutStack)
     lines = []
     unregisterLoggerProvider(provider)
-    write()
+    writeTwoLines()
     assert.equal(records.length, 2)
     assert.deepEqual(lines.map(withoutStack), withRecords)
   })

@@ -2,5 +2,7 @@ export { TracingConfigError, type TracingConfigErrorCode } from './config-error.
 export type { Environment } from './environment.ts'
 export type { ExporterName } from './exporters.ts'
 export { type InitTracerOptions, initTracer, type Tracing } from './init-tracer.ts'
+export type { LogsExporterName } from './logs.ts'
 export type { OtlpProtocol } from './otlp-settings.ts'
 export type { PropagatorName } from './propagators.ts'
+export type { TlsSettings } from './tls-settings.ts'

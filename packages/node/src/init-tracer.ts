@@ -13,6 +13,7 @@ import {
   HttpTracingError,
   instrumentHttp,
 } from '@throughline/http'
+import { withoutLogRecords } from '@throughline/logs'
 import {
   batchSpanProcessor,
   type Clock,
@@ -26,11 +27,13 @@ import {
 import { TracingConfigError } from './config-error.ts'
 import { type Environment, readBoolean, readText, readWholeNumber } from './environment.ts'
 import { type ExporterName, exportersOf } from './exporters.ts'
-import { namesEndpoint, type OtlpProtocol, otlpSettings } from './otlp-settings.ts'
+import { createLogsExport, type LogsExport, type LogsExporterName, logsExporterOf } from './logs.ts'
+import { namesEndpoint, type OtlpOptions, type OtlpProtocol, otlpSettings } from './otlp-settings.ts'
 import { type PropagatorName, propagatorOf } from './propagators.ts'
 import { processResource } from './resource.ts'
 import { parseSampler, samplerFromEnvironment } from './sampler.ts'
 import { spanLimitsFromEnvironment } from './span-limits.ts'
+import type { TlsSettings } from './tls-settings.ts'
 
 /** Each option beats its environment variable, which beats the default. */
 export interface InitTracerOptions {
@@ -42,10 +45,22 @@ export interface InitTracerOptions {
   readonly otlpProtocol?: OtlpProtocol | undefined
   /** Sent with every export, for example an API key. Environment: OTEL_EXPORTER_OTLP_HEADERS. */
   readonly otlpHeaders?: Readonly<Record<string, string>> | undefined
+  /** A file with more of them, `name: value` a line, read again when it changes. Environment: THROUGHLINE_OTLP_HEADERS_FILE. */
+  readonly otlpHeadersFile?: string | undefined
+  /** Default `none`. Environment: OTEL_EXPORTER_OTLP_COMPRESSION. */
+  readonly otlpCompression?: 'none' | 'gzip' | undefined
+  /** For one attempt. Default 10,000. Environment: OTEL_EXPORTER_OTLP_TIMEOUT. */
+  readonly otlpTimeoutMs?: number | undefined
+  /** TLS and mTLS, as PEM texts or files. Environment: OTEL_EXPORTER_OTLP_CERTIFICATE, _CLIENT_CERTIFICATE, _CLIENT_KEY. */
+  readonly otlpTls?: TlsSettings | undefined
+  /** For gRPC and an endpoint without a scheme: plaintext or TLS. Environment: OTEL_EXPORTER_OTLP_INSECURE. */
+  readonly otlpInsecure?: boolean | undefined
   /** Span JSON on stdout, for local development; beside OTLP where an endpoint is named. */
   readonly stdout?: boolean | undefined
   /** Says it outright. `otlp` without an endpoint exports to localhost. Environment: OTEL_TRACES_EXPORTER. */
   readonly exporter?: ExporterName | undefined
+  /** The same for log records, of pino and others. Default: `otlp` where an endpoint is named. Environment: OTEL_LOGS_EXPORTER. */
+  readonly logsExporter?: LogsExporterName | undefined
   /** A sampler, or its name as OTEL_TRACES_SAMPLER takes it. Default: every trace, unless the parent says no. */
   readonly sampler?: Sampler | string | undefined
   /** Default `['tracecontext', 'baggage']`. Environment: OTEL_PROPAGATORS. */
@@ -77,8 +92,10 @@ export interface Tracing {
   readonly enabled: boolean
   /** The provider that OpenTelemetry's global API uses too; a no-op one when tracing is off. */
   readonly provider: ApiTracerProvider
-  /** The account of the OTLP exporter; undefined without one. */
+  /** The account of the OTLP exporter for spans; undefined without one. */
   ledger(): Ledger | undefined
+  /** The account of the OTLP exporter for log records; undefined without one. */
+  logLedger(): Ledger | undefined
   /** Hands over everything that ended so far. Resolves when it is delivered, or after `timeoutMs` (default 5,000). */
   forceFlush(options?: { readonly timeoutMs?: number }): Promise<void>
   /**
@@ -116,6 +133,7 @@ function disabledTracing(): Tracing {
     enabled: false,
     provider: trace.getTracerProvider(),
     ledger: () => undefined,
+    logLedger: () => undefined,
     forceFlush: () => Promise.resolve(),
     shutdown: () => Promise.resolve(),
   }
@@ -130,6 +148,7 @@ function startTracing(serviceName: string, options: InitTracerOptions, env: Envi
   const sampler = samplerOf(options.sampler, env)
   const propagator = propagatorOf(options.propagators, env)
   const { sinks, otlp } = createSinks(options, env, { clock, resource })
+  const logs = createLogs(options, env, { clock, resource })
   const provider = new TracerProvider({
     clock,
     resource,
@@ -144,18 +163,27 @@ function startTracing(serviceName: string, options: InitTracerOptions, env: Envi
   // Before the provider is registered: options that are refused leave no global behind.
   const http = startHttp(options.http, env)
   provider.register({ propagator })
+  logs?.register()
   if (options.eagerExport === true) otlp?.start()
 
   const tracing: Tracing = {
     enabled: true,
     provider,
     ledger: () => otlp?.ledger(),
-    forceFlush: ({ timeoutMs = defaultTimeoutMs } = {}) => within(timeoutMs, provider.forceFlush()),
+    logLedger: () => logs?.exporter.ledger(),
+    async forceFlush({ timeoutMs = defaultTimeoutMs } = {}) {
+      await Promise.all([logs?.exporter.forceFlush({ timeoutMs }), within(timeoutMs, provider.forceFlush())])
+    },
     async shutdown({ timeoutMs = defaultTimeoutMs, retry = true } = {}) {
       if (current === tracing) current = undefined
       http?.disable()
       // The exporter keeps its own time, so that it can account for what was not delivered; the provider follows.
-      await Promise.all([otlp?.shutdown({ timeoutMs, retry }), within(timeoutMs, provider.shutdown())])
+      await Promise.all([
+        otlp?.shutdown({ timeoutMs, retry }),
+        logs?.exporter.shutdown({ timeoutMs, retry }),
+        within(timeoutMs, provider.shutdown()),
+      ])
+      logs?.unregister()
       provider.unregister()
     },
   }
@@ -177,23 +205,53 @@ function createSinks(
   env: Environment,
   surroundings: SinkSurroundings,
 ): { sinks: SpanSink[]; otlp: OtlpExporter | undefined } {
-  const said = {
-    protocol: options.otlpProtocol,
-    headers: options.otlpHeaders,
-    endpoint: options.otlpEndpoint,
-  }
-  const chosen = exportersOf(options, env, namesEndpoint(said, env))
+  const said = otlpOptionsOf(options)
+  const chosen = exportersOf(options, env, namesEndpoint('traces', said, env))
   const sinks: SpanSink[] = []
   if (chosen.has('stdout')) sinks.push(createStdoutExporter(surroundings))
   if (!chosen.has('otlp')) return { sinks, otlp: undefined }
-  const otlp = checkedOtlpExporter({
-    ...otlpSettings(said, env),
-    ...surroundings,
-    ...scheduleOf(env),
-    ...(options.diagnostics !== undefined && { diagnostics: options.diagnostics }),
-  })
+  const otlp = checked(() =>
+    createOtlpExporter({
+      ...otlpSettings('traces', said, env),
+      ...surroundings,
+      ...scheduleOf(env),
+      ...diagnosticsOf(options),
+    }),
+  )
   sinks.push(otlp)
   return { sinks, otlp }
+}
+
+function createLogs(
+  options: InitTracerOptions,
+  env: Environment,
+  surroundings: SinkSurroundings,
+): LogsExport | undefined {
+  const said = otlpOptionsOf(options)
+  if (logsExporterOf(options, env, namesEndpoint('logs', said, env)) === 'none') return undefined
+  return checked(() =>
+    createLogsExport({ ...otlpSettings('logs', said, env), ...surroundings, ...diagnosticsOf(options) }, env),
+  )
+}
+
+function otlpOptionsOf(options: InitTracerOptions): OtlpOptions {
+  return {
+    endpoint: options.otlpEndpoint,
+    protocol: options.otlpProtocol,
+    headers: options.otlpHeaders,
+    headersFile: options.otlpHeadersFile,
+    compression: options.otlpCompression,
+    timeoutMs: options.otlpTimeoutMs,
+    tls: options.otlpTls,
+    insecure: options.otlpInsecure,
+  }
+}
+
+/** A program may write our lines with its own logger: they are no log records, or a failing export would feed itself. */
+function diagnosticsOf({ diagnostics }: InitTracerOptions): Pick<OtlpExporterOptions, 'diagnostics'> {
+  if (diagnostics === undefined) return {}
+  if (diagnostics === false) return { diagnostics }
+  return { diagnostics: (message) => withoutLogRecords(() => diagnostics(message)) }
 }
 
 function startHttp(options: InitTracerOptions['http'], env: Environment): HttpInstrumentation | undefined {
@@ -206,9 +264,9 @@ function startHttp(options: InitTracerOptions['http'], env: Environment): HttpIn
   }
 }
 
-function checkedOtlpExporter(options: OtlpExporterOptions): OtlpExporter {
+function checked<Exporter>(create: () => Exporter): Exporter {
   try {
-    return createOtlpExporter(options)
+    return create()
   } catch (error) {
     if (!(error instanceof ExporterError)) throw error
     throw new TracingConfigError('invalid_option', `OTLP exporter: ${error.message}`, { cause: error })

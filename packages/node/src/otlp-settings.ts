@@ -1,112 +1,126 @@
-import { signalUrlFromBase } from '@throughline/exporter'
+import { type OtlpProtocol, type SignalName, signalUrlFromBase, type TlsOptions } from '@throughline/exporter'
 import { invalidValue, type ValueSource } from './config-error.ts'
 import {
   type Environment,
   environmentSource,
+  readBoolean,
   readChoice,
   readFirst,
   readPairs,
   readWholeNumber,
 } from './environment.ts'
+import { checkTls, type TlsSettings, tlsSettings } from './tls-settings.ts'
 
-/** How spans travel to the collector; both as protobuf. */
-export type OtlpProtocol = 'grpc' | 'http/protobuf'
+export type { OtlpProtocol } from '@throughline/exporter'
 
 /** What the program says in code about OTLP; everything it leaves out comes from OTEL_EXPORTER_OTLP_*. */
 export interface OtlpOptions {
   readonly endpoint?: string | undefined
   readonly protocol?: OtlpProtocol | undefined
   readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly headersFile?: string | undefined
+  readonly compression?: 'none' | 'gzip' | undefined
+  readonly timeoutMs?: number | undefined
+  readonly tls?: TlsSettings | undefined
+  readonly insecure?: boolean | undefined
 }
 
 export interface OtlpSettings {
   readonly endpoint: string
   readonly protocol: OtlpProtocol
   readonly headers: Readonly<Record<string, string>>
+  readonly headersFile?: string
   readonly compression?: 'none' | 'gzip'
   readonly timeoutMs?: number
-  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string }
+  readonly tls?: TlsOptions
+  readonly insecure?: boolean
 }
 
-const variable = (name: string): readonly string[] => [
-  `OTEL_EXPORTER_OTLP_TRACES_${name}`,
-  `OTEL_EXPORTER_OTLP_${name}`,
-]
+/** The signal's own variable, then the one for all signals. */
+export function otlpVariables(signal: SignalName, name: string): readonly [string, string] {
+  return [`OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_${name}`, `OTEL_EXPORTER_OTLP_${name}`]
+}
 
-/** Somebody, in code or in the environment, says where spans go. */
-export function namesEndpoint(options: OtlpOptions, env: Environment): boolean {
-  return options.endpoint !== undefined || readFirst(env, variable('ENDPOINT')) !== undefined
+/** Somebody, in code or in the environment, says where the signal goes. */
+export function namesEndpoint(signal: SignalName, options: OtlpOptions, env: Environment): boolean {
+  return options.endpoint !== undefined || readFirst(env, otlpVariables(signal, 'ENDPOINT')) !== undefined
 }
 
 /**
- * OTLP settings for traces: code beats OTEL_EXPORTER_OTLP_TRACES_*, which beats OTEL_EXPORTER_OTLP_*. Unless said
+ * OTLP settings for a signal: code beats OTEL_EXPORTER_OTLP_<SIGNAL>_*, which beats OTEL_EXPORTER_OTLP_*. Unless said
  * otherwise, http/protobuf to the specification's port on this machine.
  * https://opentelemetry.io/docs/specs/otel/protocol/exporter/
  */
-export function otlpSettings(options: OtlpOptions, env: Environment): OtlpSettings {
+export function otlpSettings(signal: SignalName, options: OtlpOptions, env: Environment): OtlpSettings {
+  const variable = (name: string): readonly string[] => otlpVariables(signal, name)
   const protocol =
     options.protocol ??
-    readChoice(env, variable('PROTOCOL'), ['grpc', 'http/protobuf'] as const) ??
+    readChoice(env, variable('PROTOCOL'), ['grpc', 'http/protobuf', 'http/json'] as const) ??
     'http/protobuf'
-  const compression = readChoice(env, variable('COMPRESSION'), ['none', 'gzip'] as const)
-  const timeoutMs =
-    readWholeNumber(env, 'OTEL_EXPORTER_OTLP_TRACES_TIMEOUT', 1) ??
-    readWholeNumber(env, 'OTEL_EXPORTER_OTLP_TIMEOUT', 1)
-  const tls = tlsOf(env)
+  const compression =
+    options.compression ?? readChoice(env, variable('COMPRESSION'), ['none', 'gzip'] as const)
+  const timeoutMs = options.timeoutMs ?? firstOf(variable('TIMEOUT'), (key) => readWholeNumber(env, key, 1))
+  const insecure = options.insecure ?? firstOf(variable('INSECURE'), (key) => readBoolean(env, key))
+  const headersFile = options.headersFile ?? readHeadersFile(signal, env)
+  const tls = tlsSettings(signal, options.tls, env)
+  const endpoint = endpointOf(signal, options, env, protocol)
+  checkTls(tls, { endpoint, protocol, insecure })
   return {
-    endpoint: endpointOf(options, env, protocol),
+    endpoint,
     protocol,
+    // The signal's own variable replaces the general one whole: an API key meant for one address stays with it.
     headers: { ...readPairs(env, variable('HEADERS')), ...options.headers },
+    ...(headersFile !== undefined && { headersFile }),
     ...(compression !== undefined && { compression }),
     ...(timeoutMs !== undefined && { timeoutMs }),
-    ...(tls !== undefined && { tls }),
+    ...(insecure !== undefined && { insecure }),
+    ...(tls.length > 0 && { tls: Object.fromEntries(tls.map(({ name, text }) => [name, text])) }),
   }
 }
 
-function endpointOf(options: OtlpOptions, env: Environment, protocol: OtlpProtocol): string {
+function endpointOf(
+  signal: SignalName,
+  options: OtlpOptions,
+  env: Environment,
+  protocol: OtlpProtocol,
+): string {
   if (options.endpoint !== undefined)
-    return baseEndpoint(options.endpoint, protocol, { code: 'invalid_option', key: 'otlpEndpoint' })
-  const found = readFirst(env, variable('ENDPOINT'))
-  if (found === undefined) return protocol === 'grpc' ? 'localhost:4317' : 'http://localhost:4318/v1/traces'
-  const source = environmentSource(found.key)
+    return baseEndpoint(options.endpoint, signal, protocol, { code: 'invalid_option', key: 'otlpEndpoint' })
+  const [own, general] = otlpVariables(signal, 'ENDPOINT')
+  const found = readFirst(env, [own, general])
+  if (found === undefined)
+    return protocol === 'grpc' ? 'localhost:4317' : `http://localhost:4318/v1/${signal}`
   // The signal's own variable is the whole URL; the general one is a base to which the signal's path is added.
-  if (found.key.includes('_TRACES_')) return found.text
-  return baseEndpoint(found.text, protocol, source)
+  if (found.key === own) return found.text
+  return baseEndpoint(found.text, signal, protocol, environmentSource(found.key))
 }
 
-/** A base gets the signal's path, unless somebody wrote it already; gRPC has no paths. */
-function baseEndpoint(text: string, protocol: OtlpProtocol, source: ValueSource): string {
-  if (protocol === 'grpc' || /\/v1\/traces\/?$/.test(text)) return text
+/** A base gets the signal's path, unless somebody wrote it already; gRPC and unix sockets have no paths. */
+function baseEndpoint(text: string, signal: SignalName, protocol: OtlpProtocol, source: ValueSource): string {
+  if (protocol === 'grpc' || text.startsWith('unix:') || text.replace(/\/$/, '').endsWith(`/v1/${signal}`))
+    return text
+  // A base for both signals may have been written with the path of one of them.
+  const base = text.replace(/\/v1\/(?:traces|logs)\/?$/, '')
   try {
-    return signalUrlFromBase(text, 'traces')
+    return signalUrlFromBase(base, signal)
   } catch {
-    throw invalidEndpoint(text, source)
+    throw invalidValue(source, text, 'http://host:port, https://host:port, host:port, or unix:///path')
   }
 }
 
-function invalidEndpoint(text: string, source: ValueSource): Error {
-  return invalidValue(source, text, 'http://host:port, https://host:port, or host:port')
+/** Not OpenTelemetry's variables, hence the name: a secret in a file is seen by fewer than one in the environment. */
+function readHeadersFile(signal: SignalName, env: Environment): string | undefined {
+  const upper = signal.toUpperCase()
+  return readFirst(env, [`THROUGHLINE_OTLP_${upper}_HEADERS_FILE`, 'THROUGHLINE_OTLP_HEADERS_FILE'])?.text
 }
 
-function tlsOf(env: Environment): OtlpSettings['tls'] {
-  const ca = readPem(env, 'CERTIFICATE')
-  const cert = readPem(env, 'CLIENT_CERTIFICATE')
-  const key = readPem(env, 'CLIENT_KEY')
-  if (ca === undefined && cert === undefined && key === undefined) return undefined
-  return {
-    ...(ca !== undefined && { ca }),
-    ...(cert !== undefined && { cert }),
-    ...(key !== undefined && { key }),
+function firstOf<Value>(
+  keys: readonly string[],
+  read: (key: string) => Value | undefined,
+): Value | undefined {
+  for (const key of keys) {
+    const value = read(key)
+    if (value !== undefined) return value
   }
-}
-
-function readPem(env: Environment, name: string): string | undefined {
-  const found = readFirst(env, variable(name))
-  if (found === undefined) return undefined
-  try {
-    return process.getBuiltinModule('node:fs').readFileSync(found.text, 'utf8')
-  } catch (error) {
-    const cause = error instanceof Error ? error.message : String(error)
-    throw invalidValue(environmentSource(found.key), found.text, `the path of a readable PEM file (${cause})`)
-  }
+  return undefined
 }
