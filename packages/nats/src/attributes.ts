@@ -33,24 +33,44 @@ export interface Destination {
   readonly temporary: boolean
 }
 
+export interface DestinationMapper {
+  readonly inboxPrefix: string
+  /** The user's. */
+  readonly template: ((subject: string) => string | undefined) | undefined
+}
+
+/** Subjects may be 4 KiB long, and a stranger may choose them. */
+const templateCharsMax = 256
+
 /**
- * `template` is the user's mapper. Without its answer, subjects that the client and the server make up (inboxes, acks,
- * API calls, KV keys) are cut to their fixed part; any other subject is its own template.
+ * The template is the user's mapper's answer; without one, subjects that the client and the server make up (inboxes, acks,
+ * API calls, KV keys) are cut to their fixed part, a message has the wildcard subject of its subscription, and tokens
+ * that look like ids become `{id}`.
  */
-export function destinationOf(
-  subject: string,
-  mapper: {
-    readonly inboxPrefix: string
-    readonly template: ((subject: string) => string | undefined) | undefined
-  },
-): Destination {
+export function destinationOf(subject: string, mapper: DestinationMapper, pattern?: string): Destination {
   if (subject.startsWith(mapper.inboxPrefix) && subject[mapper.inboxPrefix.length] === '.') {
     // An inbox is made for one reply: even as an attribute its full name says nothing.
     const name = `${mapper.inboxPrefix}.*`
     return { name, template: name, temporary: true }
   }
-  const template = callMapper(mapper.template, subject) ?? systemTemplate(subject) ?? subject
-  return { name: subject.startsWith('$JS.ACK.') ? template : subject, template, temporary: false }
+  const template =
+    callMapper(mapper.template, subject) ??
+    systemTemplate(subject) ??
+    wildcardOf(pattern) ??
+    idTemplate(subject)
+  return {
+    name: subject.startsWith('$JS.ACK.') ? template : subject,
+    template: template.length > templateCharsMax ? `${template.slice(0, templateCharsMax - 1)}…` : template,
+    temporary: false,
+  }
+}
+
+function wildcardOf(pattern: string | undefined): string | undefined {
+  return pattern !== undefined && isWildcard(pattern) ? pattern : undefined
+}
+
+export function isWildcard(subject: string): boolean {
+  return subject.includes('*') || subject.endsWith('>')
 }
 
 /** What every messaging span begins with. */
@@ -67,6 +87,19 @@ export function messagingAttributes(
   if (destination.template !== destination.name) attributes[destinationTemplate] = destination.template
   if (destination.temporary) attributes[destinationTemporary] = true
   return attributes
+}
+
+/** The same for metrics: nothing that has many values. */
+export function metricAttributes(
+  destination: Destination,
+  operation: { readonly name: string; readonly type: string },
+): Attributes {
+  return {
+    [messagingSystem]: 'nats',
+    [destination.template === destination.name ? destinationName : destinationTemplate]: destination.template,
+    [operationName]: operation.name,
+    [operationType]: operation.type,
+  }
 }
 
 function callMapper(
@@ -91,13 +124,32 @@ function systemTemplate(subject: string): string | undefined {
   return `${tokens.slice(0, fixed).join('.')}.*`
 }
 
+const uuid = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i
+const longHex = /^[\da-f]{16,}$/i
+/** A nuid (22 characters), a ULID (26), a KSUID (27): letters and digits without a sign between them. */
+const longRandom = /^[\dA-Za-z]{20,}$/
+
+function idTemplate(subject: string): string {
+  // Each id has a digit in it.
+  if (!/\d/.test(subject)) return subject
+  return subject
+    .split('.')
+    .map((token) => (isId(token) ? '{id}' : token))
+    .join('.')
+}
+
+function isId(token: string): boolean {
+  if (!/\d/.test(token)) return false
+  return /^\d+$/.test(token) || uuid.test(token) || longHex.test(token) || longRandom.test(token)
+}
+
 /** What the client's own traffic is to us, told by the subject. */
 export type SubjectRole =
   /** Somebody's message. */
   | 'message'
   /** The write of a KV or object store: it carries the writer's context, but is no span of its own. */
   | 'store'
-  /** JetStream's API calls, acks and flow control: none of the tracer's business. */
+  /** JetStream's API calls, acks and flow control, and the discovery of services: none of the tracer's business. */
   | 'internal'
 
 const dollar = 36
@@ -105,6 +157,7 @@ const dollar = 36
 export function roleOf(subject: string): SubjectRole {
   if (subject.charCodeAt(0) !== dollar) return 'message'
   if (subject.startsWith('$KV.') || subject.startsWith('$O.')) return 'store'
+  if (subject.startsWith('$SRV.')) return 'internal'
   if (!subject.startsWith('$JS.')) return 'message'
   // With a JetStream domain the API prefix stands before the store's subject.
   return subject.includes('.$KV.') || subject.includes('.$O.') ? 'store' : 'internal'

@@ -13,7 +13,13 @@ export {
 } from './broker-probe.ts'
 export { tracedJetstream } from './jetstream.ts'
 export { tracedKv, tracedKvm } from './kv.ts'
-export type { NatsTracingOptions, ProcessSpanOptions } from './options.ts'
+export {
+  type MessageTrust,
+  NatsTracingError,
+  type NatsTracingErrorCode,
+  type NatsTracingOptions,
+  type ProcessSpanOptions,
+} from './options.ts'
 export { extractFromMessage, processMessage } from './process.ts'
 export { withSendAttributes } from './send-attributes.ts'
 export { traceNats } from './trace.ts'

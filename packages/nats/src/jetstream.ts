@@ -19,7 +19,7 @@ import { traceIterable } from './message-iterator.ts'
 import type { NatsTracingOptions } from './options.ts'
 import { addDelivery, handOver, noteHandOver, runProcessing } from './process.ts'
 import { markSent } from './sent.ts'
-import { endSpan, endSpanWithError, NatsTracing } from './tracing.ts'
+import { endSpan, NatsTracing } from './tracing.ts'
 import { isTraced, markTraced, wrap } from './wrap.ts'
 
 /**
@@ -121,10 +121,10 @@ async function publish({ tracing, args, untraced }: Publish): Promise<PubAck> {
       [keys.natsSequence]: ack.seq,
       ...(ack.duplicate ? { [keys.natsDuplicate]: true } : undefined),
     })
-    endSpan(sending.span)
+    sending.end()
     return ack
   } catch (error) {
-    endSpanWithError(sending.span, error)
+    sending.end({ error })
     throw error
   }
 }

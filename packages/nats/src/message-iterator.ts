@@ -25,6 +25,8 @@ export interface IterableSetup<M> {
   readonly tracing: NatsTracing
   /** The queue group of the subscription. */
   readonly group?: string | undefined
+  /** The subject of the subscription, which may have wildcards. */
+  readonly pattern?: string | undefined
   readonly onMessage?: (message: M) => void
 }
 
@@ -76,9 +78,9 @@ class MessageIterator<M extends Message> implements AsyncIterableIterator<M> {
   #start(message: M, { base, entered }: { base: Context; entered: ContextHolder }): void {
     // Two next() without an await between them: the first message is done when the second arrives.
     this.#finish()
-    const { tracing, group, onMessage } = this.#setup
+    const { tracing, group, pattern, onMessage } = this.#setup
     onMessage?.(message)
-    const processing = handOver(tracing, message, { base, group })
+    const processing = handOver(tracing, message, { base, group, pattern })
     if (processing === undefined) return
     entered.current = processing.context
     this.#context = processing.context

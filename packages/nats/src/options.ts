@@ -1,16 +1,25 @@
 import type { JsMsg } from '@nats-io/jetstream'
 import type { Msg } from '@nats-io/nats-core'
-import type { Attributes, TextMapPropagator, TracerProvider } from '@opentelemetry/api'
+import type { Attributes, MeterProvider, TextMapPropagator, TracerProvider } from '@opentelemetry/api'
+
+/**
+ * What an incoming trace context is worth: `continue` takes it; `restart-with-link` starts a new trace that is only linked
+ * to it and ignores the sender's baggage, for subjects that strangers can publish to.
+ */
+export type MessageTrust = 'continue' | 'restart-with-link'
 
 /** What the spans of one connection look like. All optional. */
 export interface NatsTracingOptions {
   /** Default: OpenTelemetry's global one. */
   readonly tracerProvider?: TracerProvider
+  /** For the metrics of the messaging conventions. Default: OpenTelemetry's global one; without one there are none. */
+  readonly meterProvider?: MeterProvider
   /** Default: OpenTelemetry's global one. */
   readonly propagator?: TextMapPropagator
   /**
-   * Maps a subject with ids in it to a name with few values, e.g. `orders.4711.paid` to `orders.{id}.paid`. Undefined
-   * leaves the subject as it is. Span names and `messaging.destination.template` take it.
+   * Maps a subject with ids in it to a name with few values, e.g. `orders.4711.paid` to `orders.{id}.paid`. Span names,
+   * `messaging.destination.template` and metrics take it. Undefined: the wildcard subject of the subscription, else the
+   * subject with `{id}` for each token that looks like one (a number, a UUID, a long hexadecimal number, a nuid).
    */
   readonly destinationTemplate?: (subject: string) => string | undefined
   /**
@@ -18,6 +27,8 @@ export interface NatsTracingOptions {
    * its own that is only linked to the producer's.
    */
   readonly consumerParent?: 'producer' | 'link'
+  /** Default: `continue`. A function decides per subject; one that throws has not said that it may be trusted. */
+  readonly trust?: MessageTrust | ((subject: string) => MessageTrust)
   /** False: publishing and requesting outside of any span makes no span. Default: true, the span starts a trace. */
   readonly rootSpans?: boolean
   /**
@@ -39,4 +50,82 @@ export interface ProcessSpanOptions {
   readonly name?: string
   /** Added to those of the messaging conventions, and before them where keys meet. */
   readonly attributes?: Attributes
+}
+
+/** What a {@link NatsTracingError} can mean. Match on this, never on the message. */
+export type NatsTracingErrorCode = 'invalid_option'
+
+/** The one error that this package throws, and only at set-up: names the option, its value and what is allowed. */
+export class NatsTracingError extends Error {
+  override readonly name = 'NatsTracingError'
+  readonly code: NatsTracingErrorCode
+
+  constructor(code: NatsTracingErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** What each option may be: values, or the methods that its object must have. */
+const allowed: {
+  readonly [K in keyof Required<NatsTracingOptions>]: {
+    readonly values?: readonly unknown[]
+    readonly function?: true
+    readonly methods?: readonly string[]
+    readonly subject?: true
+  }
+} = {
+  tracerProvider: { methods: ['getTracer'] },
+  meterProvider: { methods: ['getMeter'] },
+  propagator: { methods: ['inject', 'extract', 'fields'] },
+  destinationTemplate: { function: true },
+  consumerParent: { values: ['producer', 'link'] },
+  trust: { values: ['continue', 'restart-with-link'], function: true },
+  rootSpans: { values: [true, false] },
+  processSpan: { function: true },
+  brokerTraceDest: { subject: true },
+}
+
+/** Throws a NatsTracingError that names the option, the value and what is allowed. */
+export function checkOptions(options: NatsTracingOptions): void {
+  for (const [option, value] of Object.entries(options)) {
+    if (!Object.hasOwn(allowed, option)) {
+      throw new NatsTracingError(
+        'invalid_option',
+        `${option}: no such option; there are: ${Object.keys(allowed).join(', ')}`,
+      )
+    }
+    // The keys of `allowed` are all options.
+    const may = allowed[option as keyof NatsTracingOptions]
+    if (value === undefined || may.values?.includes(value)) continue
+    if (may.function === true && typeof value === 'function') continue
+    if (may.subject === true && isSubject(value)) continue
+    if (may.methods?.every((name) => hasMethod(value, name))) continue
+    throw new NatsTracingError(
+      'invalid_option',
+      `${option}: got ${textOf(value)}; allowed: ${textOfAllowed(may)}`,
+    )
+  }
+}
+
+/** One that can be published to. */
+function isSubject(value: unknown): boolean {
+  return typeof value === 'string' && /^[^\s.*>]+(?:\.[^\s.*>]+)*$/.test(value)
+}
+
+function hasMethod(value: unknown, name: string): boolean {
+  return typeof (value as Record<string, unknown> | null)?.[name] === 'function'
+}
+
+function textOfAllowed({ values = [], methods, subject, function: mayBeFunction }: (typeof allowed)['trust']): string {
+  const texts = values.map((value) => textOf(value))
+  if (mayBeFunction === true) texts.push('a function')
+  if (subject === true) texts.push('a subject without wildcards')
+  if (methods !== undefined) texts.push(`an object with ${methods.map((name) => `${name}()`).join(', ')}`)
+  return texts.join(', ')
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object'
+  return typeof value === 'string' ? JSON.stringify(value) : String(value)
 }

@@ -6,14 +6,18 @@ import {
   context,
   INVALID_SPAN_CONTEXT,
   propagation,
+  ROOT_CONTEXT,
   type Span,
+  type SpanContext,
   SpanKind,
+  SpanStatusCode,
   trace,
 } from '@opentelemetry/api'
 import * as keys from './attributes.ts'
 import { extractFromHeaders, spanContextOf } from './carrier.ts'
+import type { Measurement, OperationOf } from './metrics.ts'
 import type { ProcessSpanOptions } from './options.ts'
-import { NatsTracing, recordError } from './tracing.ts'
+import { errorTypeOf, type Failure, NatsTracing, recordError } from './tracing.ts'
 
 /** A message of the core client, or of JetStream. */
 export type Message = Msg | JsMsg
@@ -22,16 +26,24 @@ export type Message = Msg | JsMsg
 export class Processing {
   readonly span: Span
   readonly context: Context
+  readonly #measured: Measurement | undefined
+  #failed: string | undefined
   #ended = false
   #claimed = false
 
-  constructor(span: Span, within: Context) {
+  constructor(span: Span, within: Context, measured?: Measurement) {
     this.span = span
     this.context = within
+    this.#measured = measured
   }
 
   get ended(): boolean {
     return this.#ended
+  }
+
+  /** True without a span and without a measurement. */
+  get isEmpty(): boolean {
+    return this.span === noSpan && this.#measured === undefined
   }
 
   /** From now on only end() ends it: whoever claims it knows better than the loop when the work is done. */
@@ -49,11 +61,16 @@ export class Processing {
     this.#ended = true
     if (failure !== undefined) recordError(this.span, failure.error)
     this.span.end()
+    this.#measured?.end(failure === undefined ? this.#failed : errorTypeOf(failure.error))
   }
-}
 
-interface Failure {
-  readonly error: unknown
+  /** The answer that went out says that the request has failed, whatever the handler does. */
+  fail(type: string, message: string): void {
+    if (this.#ended) return
+    this.#failed = type
+    this.span.setAttribute(keys.errorType, type)
+    this.span.setStatus({ code: SpanStatusCode.ERROR, message })
+  }
 }
 
 /** What a traced connection knows of a message that it has handed over. */
@@ -65,36 +82,32 @@ interface Handover {
 const handovers = new WeakMap<object, Handover>()
 const defaultTracing = new NatsTracing({})
 
+/** How a message came. */
+export interface Delivery {
+  /** The context around its handler. */
+  readonly base: Context
+  /** The queue group of the subscription. */
+  readonly group?: string | undefined
+  /** The subject of the subscription, which may have wildcards. */
+  readonly pattern?: string | undefined
+}
+
 /**
  * Starts the span of a message that is handed to its consumer, unless the options want none. Values of `base` stay, save
  * its span and baggage: the message brings its own, or starts a trace.
  */
-export function handOver(
-  tracing: NatsTracing,
-  message: Message,
-  received: { readonly base: Context; readonly group?: string | undefined },
-): Processing | undefined {
-  if (!tracing.isOn) return passOn(tracing, message, received.base)
-  const wanted = wantedSpan(tracing, message)
+export function handOver(tracing: NatsTracing, message: Message, delivery: Delivery): Processing | undefined {
+  const wanted = tracing.isOn ? wantedSpan(tracing, message) : undefined
   if (wanted === false) {
+    tracing.metrics.countConsumed(operationOf(tracing, message, delivery))
     noteHandOver(tracing, message)
     return undefined
   }
-  const processing = startProcessing(tracing, message, {
-    base: received.base,
-    name: wanted?.name,
-    attributes: wanted?.attributes,
-    group: received.group,
-  })
+  const processing = startProcessing(tracing, message, { ...delivery, ...wanted, delivered: true })
+  // Nothing to run in, nothing to end: as by the untraced client.
+  if (processing.isEmpty && processing.context === delivery.base) return undefined
   handovers.set(message, { tracing, processing })
   return processing
-}
-
-/** Without a tracer, what the message's handler sends on still carries the context that the message brought. */
-function passOn(tracing: NatsTracing, message: Message, base: Context): Processing | undefined {
-  if (message.headers === undefined) return undefined
-  const carried = extractFromHeaders(message.headers, base, tracing.propagator)
-  return carried === base ? undefined : new Processing(noSpan, carried)
 }
 
 /** A message without a span so far: processMessage starts it, with the options of the message's connection. */
@@ -108,12 +121,19 @@ export function contextOfMessage(message: Message): Context {
   return handover?.processing?.context ?? extractFromMessage(message)
 }
 
+/** The processing of a message that a traced subscription has handed over. */
+export function processingOf(message: Message): Processing | undefined {
+  return handovers.get(message)?.processing
+}
+
 /**
- * The context that a message carries, on top of `base` (default: an empty one). For those who start their own span; most
- * want processMessage.
+ * The context that a message carries, on top of `base` (default: an empty one); none from a subject that the connection's
+ * options do not trust. For those who start their own span; most want processMessage.
  */
-export function extractFromMessage(message: Message, base?: Context): Context {
-  return extractFromHeaders(message.headers, base, handovers.get(message)?.tracing.propagator)
+export function extractFromMessage(message: Message, base: Context = ROOT_CONTEXT): Context {
+  const tracing = handovers.get(message)?.tracing
+  if (tracing?.trusts(message.subject) === false) return base
+  return extractFromHeaders(message.headers, base, tracing?.propagator)
 }
 
 /**
@@ -130,10 +150,11 @@ export function processMessage<T>(
   const handover = handovers.get(message)
   let processing = handover?.processing
   if (processing === undefined || processing.ended) {
-    processing = startProcessing(handover?.tracing ?? defaultTracing, message, {
+    const tracing = handover?.tracing ?? defaultTracing
+    processing = startProcessing(tracing, message, {
       base: context.active(),
-      name: options.name,
-      attributes: options.attributes,
+      ...options,
+      delivered: handover === undefined,
     })
     if (handover !== undefined) handovers.set(message, { tracing: handover.tracing, processing })
   } else {
@@ -180,21 +201,20 @@ function runInside<T>(within: Context, handler: () => T, done: (failure?: Failur
   return settled as T
 }
 
-interface StartOptions {
-  readonly base: Context
-  readonly name: string | undefined
-  readonly attributes: Attributes | undefined
-  readonly group?: string | undefined
+interface StartOptions extends Delivery {
+  readonly name?: string | undefined
+  readonly attributes?: Attributes | undefined
+  /** The message has not been counted as delivered yet. */
+  readonly delivered: boolean
 }
 
 function startProcessing(tracing: NatsTracing, message: Message, options: StartOptions): Processing {
-  const base = propagation.deleteBaggage(trace.deleteSpan(options.base))
-  const carried = extractFromHeaders(message.headers, base, tracing.propagator)
-  if (!tracing.isOn) return new Processing(noSpan, carried)
-  const producer = spanContextOf(carried)
-  const parent = tracing.options.consumerParent === 'link' ? trace.deleteSpan(carried) : carried
-  const destination = tracing.destination(message.subject)
-  const attributes = keys.messagingAttributes(destination, processOperation)
+  const operation = operationOf(tracing, message, options)
+  if (options.delivered) tracing.metrics.countConsumed(operation)
+  const measured = tracing.metrics.start(operation)
+  const { on, carried, parent, producer } = incomingOf(tracing, message, options.base)
+  if (!on) return new Processing(noSpan, carried, measured)
+  const attributes = keys.messagingAttributes(operation.destination, processOperation)
   attributes[keys.bodySize] = message.data.length
   if (options.group !== undefined) attributes[keys.consumerGroupName] = options.group
   addMessageId(message, attributes)
@@ -202,7 +222,7 @@ function startProcessing(tracing: NatsTracing, message: Message, options: StartO
   tracing.addServer(attributes)
   if (options.attributes !== undefined) Object.assign(attributes, options.attributes)
   const span = tracing.tracer.startSpan(
-    options.name ?? `process ${destination.template}`,
+    options.name ?? `process ${operation.destination.template}`,
     {
       kind: SpanKind.CONSUMER,
       attributes,
@@ -210,7 +230,44 @@ function startProcessing(tracing: NatsTracing, message: Message, options: StartO
     },
     parent,
   )
-  return new Processing(span, trace.setSpan(carried, span))
+  return new Processing(span, trace.setSpan(carried, span), measured)
+}
+
+interface Incoming {
+  /** False without a tracer: then a context is only handed on. */
+  readonly on: boolean
+  /** What the handler runs in, save the span. */
+  readonly carried: Context
+  readonly parent: Context
+  readonly producer: SpanContext | undefined
+}
+
+function incomingOf(tracing: NatsTracing, message: Message, base: Context): Incoming {
+  const on = tracing.isOn
+  // Without a tracer there is no span that the message's own could be mistaken for.
+  const empty = on || message.headers !== undefined ? propagation.deleteBaggage(trace.deleteSpan(base)) : base
+  const extracted = extractFromHeaders(message.headers, empty, tracing.propagator)
+  const producer = spanContextOf(extracted)
+  if (!on) {
+    const nothing = extracted === empty || !tracing.trusts(message.subject)
+    return { on, carried: nothing ? base : extracted, parent: base, producer }
+  }
+  if (!tracing.trusts(message.subject)) return { on, carried: empty, parent: empty, producer }
+  const parent = tracing.options.consumerParent === 'link' ? trace.deleteSpan(extracted) : extracted
+  return { on, carried: extracted, parent, producer }
+}
+
+function operationOf(
+  tracing: NatsTracing,
+  message: Message,
+  delivery: Omit<Delivery, 'base'> | undefined,
+): OperationOf {
+  return {
+    operation: processOperation,
+    destination: tracing.destination(message.subject, delivery?.pattern),
+    group: delivery?.group,
+    addServer: tracing.addServer,
+  }
 }
 
 const processOperation = { name: 'process', type: 'process' }

@@ -17,7 +17,7 @@ import type { NatsTracingOptions } from './options.ts'
 import { contextOfMessage, handOver, runProcessing } from './process.ts'
 import { traceReplies } from './replies.ts'
 import { isSent, markSent } from './sent.ts'
-import { endSpan, endSpanWithError, NatsTracing } from './tracing.ts'
+import { NatsTracing, type Sending } from './tracing.ts'
 import { wrap } from './wrap.ts'
 
 /**
@@ -79,7 +79,7 @@ function publish(
   if (role !== 'message' || isSent(publishOptions?.headers)) {
     return connection.publish(subject, payload, withContext(tracing, role, publishOptions))
   }
-  const { span, headers } = tracing.startSend({
+  const sending = tracing.startSend({
     kind: SpanKind.PRODUCER,
     operation: 'publish',
     subject,
@@ -87,12 +87,12 @@ function publish(
     headers: publishOptions?.headers,
   })
   try {
-    connection.publish(subject, payload, withHeaders(publishOptions, headers))
+    connection.publish(subject, payload, withHeaders(publishOptions, sending.headers))
   } catch (error) {
-    endSpanWithError(span, error)
+    sending.end({ error })
     throw error
   }
-  endSpan(span)
+  sending.end()
 }
 
 interface Request<O> {
@@ -110,14 +110,14 @@ function request(
   if (role !== 'message' || isSent(requestOptions?.headers)) {
     return connection.request(subject, payload, withContext(tracing, role, requestOptions))
   }
-  const { span, headers } = startRequest(tracing, { subject, payload, headers: requestOptions?.headers })
-  return connection.request(subject, payload, withHeaders(requestOptions, headers)).then(
+  const sending = startRequest(tracing, { subject, payload, headers: requestOptions?.headers })
+  return connection.request(subject, payload, withHeaders(requestOptions, sending.headers)).then(
     (reply) => {
-      endSpan(span)
+      sending.end()
       return reply
     },
     (error: unknown) => {
-      endSpanWithError(span, error)
+      sending.end({ error })
       throw error
     },
   )
@@ -129,14 +129,14 @@ function requestMany(
   { subject, payload, requestOptions }: Request<Partial<RequestManyOptions>>,
 ): Promise<AsyncIterable<Msg>> {
   if (keys.roleOf(subject) !== 'message') return connection.requestMany(subject, payload, requestOptions)
-  const { span, headers } = startRequest(tracing, { subject, payload, headers: requestOptions?.headers })
-  return connection.requestMany(subject, payload, withHeaders(requestOptions, headers)).then(
+  const sending = startRequest(tracing, { subject, payload, headers: requestOptions?.headers })
+  return connection.requestMany(subject, payload, withHeaders(requestOptions, sending.headers)).then(
     (replies) => {
-      if (span !== undefined) traceReplies(replies, span, requestOptions?.maxWait || 1_000)
+      traceReplies(replies, sending, requestOptions?.maxWait || 1_000)
       return replies
     },
     (error: unknown) => {
-      endSpanWithError(span, error)
+      sending.end({ error })
       throw error
     },
   )
@@ -145,7 +145,7 @@ function requestMany(
 function startRequest(
   tracing: NatsTracing,
   send: { subject: string; payload: unknown; headers: RequestOptions['headers'] },
-): ReturnType<NatsTracing['startSend']> {
+): Sending {
   return tracing.startSend({ kind: SpanKind.CLIENT, operation: 'request', ...send })
 }
 
@@ -162,13 +162,14 @@ function subscribe(
   if (typeof options?.callback === 'function') {
     return connection.subscribe(subject, {
       ...options,
-      callback: tracedCallback(tracing, options.callback, options.queue),
+      callback: tracedCallback(options.callback, { tracing, group: options.queue, pattern: subject }),
     })
   }
   const subscription = connection.subscribe(subject, options)
   traceIterable(subscription, {
     tracing,
     group: options?.queue,
+    pattern: subject,
     onMessage: (message) => traceRespond(tracing, message),
   })
   return subscription
@@ -176,11 +177,17 @@ function subscribe(
 
 type Callback = NonNullable<SubscriptionOptions['callback']>
 
-function tracedCallback(tracing: NatsTracing, callback: Callback, group: string | undefined): Callback {
+interface Received {
+  readonly tracing: NatsTracing
+  readonly group: string | undefined
+  readonly pattern: string
+}
+
+function tracedCallback(callback: Callback, { tracing, group, pattern }: Received): Callback {
   return function (this: unknown, error, message) {
     if (error !== null) return callback.call(this, error, message)
     traceRespond(tracing, message)
-    const processing = handOver(tracing, message, { base: context.active(), group })
+    const processing = handOver(tracing, message, { base: context.active(), group, pattern })
     if (processing === undefined) return callback.call(this, error, message)
     return runProcessing(processing, () => callback.call(this, error, message))
   }
@@ -191,7 +198,7 @@ function traceRespond(tracing: NatsTracing, message: Msg): void {
   if (!message.reply || keys.roleOf(message.reply) !== 'message') return
   const untraced = message.respond.bind(message)
   message.respond = (payload, options) => {
-    const { span, headers } = tracing.startSend({
+    const sending = tracing.startSend({
       kind: SpanKind.PRODUCER,
       operation: 'publish',
       subject: message.reply ?? '',
@@ -200,12 +207,12 @@ function traceRespond(tracing: NatsTracing, message: Msg): void {
       fallback: contextOfMessage(message),
     })
     try {
-      return untraced(payload, withHeaders(options, headers))
+      return untraced(payload, withHeaders(options, sending.headers))
     } catch (error) {
-      endSpanWithError(span, error)
+      sending.end({ error })
       throw error
     } finally {
-      endSpan(span)
+      sending.end()
     }
   }
 }

@@ -16,7 +16,8 @@ import {
 import * as keys from './attributes.ts'
 import { supportsTracing } from './broker-events.ts'
 import { extractFromHeaders, injectIntoHeaders, type Propagator, spanContextOf } from './carrier.ts'
-import type { NatsTracingOptions } from './options.ts'
+import { type Measurement, MessagingMetrics } from './metrics.ts'
+import { checkOptions, type NatsTracingOptions } from './options.ts'
 import { sendAttributesOf } from './send-attributes.ts'
 
 const scope = { name: '@throughline/nats', version: '0.1.0' }
@@ -26,12 +27,18 @@ const noTracerProvider = new ProxyTracerProvider().getDelegate()
 /** Subjects with ids in them must not fill the memory. */
 const destinationsMax = 1_000
 
+const sendOperations = {
+  publish: { name: 'publish', type: 'send' },
+  request: { name: 'request', type: 'send' },
+} as const
+
 /** Everything that the spans of one connection share. */
 export class NatsTracing {
   readonly options: NatsTracingOptions
   readonly propagator: Propagator
+  readonly metrics: MessagingMetrics
   readonly #connection: NatsConnection | undefined
-  readonly #mapper: Parameters<typeof keys.destinationOf>[1]
+  readonly #mapper: keys.DestinationMapper
   readonly #destinations = new Map<string, keys.Destination>()
   #provider: TracerProvider = noTracerProvider
   #tracer: Tracer | undefined
@@ -40,8 +47,10 @@ export class NatsTracing {
   #port: number = Number.NaN
 
   constructor(options: NatsTracingOptions, connection?: NatsConnection) {
+    checkOptions(options)
     this.options = options
     this.propagator = options.propagator ?? propagation
+    this.metrics = new MessagingMetrics(scope, options.meterProvider)
     this.#connection = connection
     this.#mapper = { inboxPrefix: inboxPrefixOf(connection), template: options.destinationTemplate }
   }
@@ -71,18 +80,20 @@ export class NatsTracing {
     return provider instanceof ProxyTracerProvider ? provider.getDelegate() : provider
   }
 
-  destination(subject: string): keys.Destination {
-    let destination = this.#destinations.get(subject)
+  /** `pattern` is the subject of the subscription that brought the message; it may have wildcards. */
+  destination(subject: string, pattern?: string): keys.Destination {
+    const key = pattern === undefined || pattern === subject ? subject : `${pattern} ${subject}`
+    let destination = this.#destinations.get(key)
     if (destination === undefined) {
       if (this.#destinations.size >= destinationsMax) this.#destinations.clear()
-      destination = keys.destinationOf(subject, this.#mapper)
-      this.#destinations.set(subject, destination)
+      destination = keys.destinationOf(subject, this.#mapper, pattern)
+      this.#destinations.set(key, destination)
     }
     return destination
   }
 
   /** Adds the server that the connection talks to now; it changes when the client reconnects. */
-  addServer(attributes: Attributes): Attributes {
+  readonly addServer = (attributes: Attributes): Attributes => {
     const server = this.#connection?.getServer() ?? ''
     if (server !== this.#server) {
       this.#server = server
@@ -95,36 +106,45 @@ export class NatsTracing {
     return attributes
   }
 
+  /** False for messages on subjects that the options call public. */
+  trusts(subject: string): boolean {
+    const { trust } = this.options
+    if (typeof trust !== 'function') return trust !== 'restart-with-link'
+    try {
+      return trust(subject) === 'continue'
+    } catch {
+      return false
+    }
+  }
+
   /** Starts the span of a message that is about to be sent. `fallback` is its parent where no span is active. */
   startSend(send: SendOptions): Sending {
     const active = context.active()
-    if (!this.isOn) return { span: undefined, headers: this.inject(active, send.headers) }
-    let parent = active
-    if (spanContextOf(active) === undefined) {
-      // Somebody who sends on a message with its headers continues the trace that these carry.
-      const carried = send.fallback ?? extractFromHeaders(send.headers, active, this.propagator)
-      if (spanContextOf(carried) !== undefined) parent = carried
-      else if (this.options.rootSpans === false)
-        return { span: undefined, headers: this.inject(active, send.headers) }
-    }
     const destination = this.destination(send.subject)
+    const operation = sendOperations[send.operation]
+    const measured = this.metrics.start({ operation, destination, addServer: this.addServer })
+    const parent = this.isOn ? this.#parentOf(send, active) : undefined
+    if (parent === undefined) return new Sending(undefined, this.inject(active, send.headers), measured)
     const attributes = this.addServer({
       ...sendAttributesOf(active),
-      ...keys.messagingAttributes(destination, { name: send.operation, type: 'send' }),
+      ...keys.messagingAttributes(destination, operation),
     })
     if (send.messageId !== undefined) attributes[keys.messageId] = send.messageId
     const size = sizeOf(send.payload)
     if (size !== undefined) attributes[keys.bodySize] = size
     const name = `${send.operation} ${destination.template}`
     const span = this.tracer.startSpan(name, { kind: send.kind, attributes }, parent)
-    return {
-      span,
-      headers: this.#withTraceDest(
-        span,
-        send.headers,
-        this.inject(trace.setSpan(parent, span), send.headers),
-      ),
-    }
+    const carrying = this.inject(trace.setSpan(parent, span), send.headers)
+    return new Sending(span, this.#withTraceDest(span, send.headers, carrying), measured)
+  }
+
+  /** Undefined where the options want no span. */
+  #parentOf(send: SendOptions, active: Context): Context | undefined {
+    if (spanContextOf(active) !== undefined) return active
+    // Somebody who sends on a message with its headers continues the trace that these carry.
+    const carried = send.fallback ?? extractFromHeaders(send.headers, active, this.propagator)
+    if (spanContextOf(carried) !== undefined) return carried
+    return this.options.rootSpans === false ? undefined : active
   }
 
   /** Asks the servers to report this message; those before 2.11 would hand the header on to the consumers. */
@@ -148,7 +168,7 @@ export class NatsTracing {
 
 export interface SendOptions {
   readonly kind: SpanKind.PRODUCER | SpanKind.CLIENT
-  readonly operation: 'publish' | 'request'
+  readonly operation: keyof typeof sendOperations
   readonly subject: string
   readonly payload: unknown
   readonly headers: MsgHdrs | undefined
@@ -156,10 +176,32 @@ export interface SendOptions {
   readonly fallback?: Context | undefined
 }
 
-export interface Sending {
+/** A message on its way: its headers, and what ends with it. */
+export class Sending {
   /** Undefined without a tracer, and where the options say so. */
   readonly span: Span | undefined
   readonly headers: MsgHdrs | undefined
+  readonly #measured: Measurement | undefined
+  #ended = false
+
+  constructor(span: Span | undefined, headers: MsgHdrs | undefined, measured: Measurement | undefined) {
+    this.span = span
+    this.headers = headers
+    this.#measured = measured
+  }
+
+  end(failure?: Failure): void {
+    if (this.#ended) return
+    this.#ended = true
+    if (failure !== undefined && this.span !== undefined) recordError(this.span, failure.error)
+    this.span?.end()
+    this.#measured?.end(failure && errorTypeOf(failure.error))
+  }
+}
+
+/** Anything may be thrown, undefined too. */
+export interface Failure {
+  readonly error: unknown
 }
 
 export function endSpan(span: Span | undefined): void {
@@ -175,8 +217,12 @@ export function endSpanWithError(span: Span | undefined, error: unknown): void {
 export function recordError(span: Span, error: unknown): void {
   const exception = error instanceof Error ? error : new Error(String(error))
   span.recordException(exception)
-  span.setAttribute(keys.errorType, exception.name)
+  span.setAttribute(keys.errorType, errorTypeOf(error))
   span.setStatus({ code: SpanStatusCode.ERROR, message: exception.message })
+}
+
+export function errorTypeOf(error: unknown): string {
+  return error instanceof Error ? error.name : 'Error'
 }
 
 function sizeOf(payload: unknown): number | undefined {
