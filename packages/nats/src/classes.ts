@@ -1,17 +1,19 @@
 import { createRequire } from 'node:module'
 import { hookJetstream } from './jetstream.ts'
 import { hookKv } from './kv.ts'
+import { hookServices } from './services.ts'
 
-/** What hooks the classes of each package of the client; it gets what the package's `/internal` entry exports. */
+/** The modules that export the classes of the client's packages, and what hooks these; it gets the module's exports. */
 const hooks: Readonly<Record<string, (exports: unknown) => void>> = {
-  jetstream: hookJetstream,
-  kv: hookKv,
+  'jetstream/lib/internal_mod.js': hookJetstream,
+  'kv/lib/internal_mod.js': hookKv,
+  'services/lib/service.js': hookServices,
 }
 
 // The packages are CommonJS, so that whoever imports them, and by which way, finds the one instance in this cache.
 // The path that createRequire asks for does not matter to it.
 const loadedModules = createRequire(process.execPath).cache
-const entry = /[\\/]@nats-io[\\/]([a-z-]+)[\\/]lib[\\/]internal_mod\.js$/
+const clientModule = /[\\/]@nats-io[\\/]([a-z-]+[\\/]lib[\\/][a-z_]+\.js)$/
 const done = new Set<string>()
 
 /**
@@ -20,14 +22,15 @@ const done = new Set<string>()
  */
 export function hookLoadedClasses(): void {
   for (const path of Object.keys(loadedModules)) {
-    const name = entry.exec(path)?.[1]
-    if (name === undefined || done.has(path)) continue
+    if (done.has(path)) continue
+    const hook = hooks[clientModule.exec(path)?.[1]?.replaceAll('\\', '/') ?? '']
+    if (hook === undefined) continue
     const module = loadedModules[path]
     // One that is being loaded has not all of its exports yet.
     if (module?.loaded !== true) continue
     done.add(path)
     try {
-      hooks[name]?.(module.exports)
+      hook(module.exports)
     } catch {
       // Another version with other classes: it stays untraced.
     }

@@ -22,6 +22,7 @@ export {
 } from './options.ts'
 export { extractFromMessage, processMessage } from './process.ts'
 export { withSendAttributes } from './send-attributes.ts'
+export { type ServicesManager, tracedSvcm } from './services.ts'
 export { traceNats } from './trace.ts'
 
 // For other packages: carriers for those who start their own spans.

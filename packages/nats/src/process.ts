@@ -115,6 +115,12 @@ export function noteHandOver(tracing: NatsTracing, message: Message): void {
   handovers.set(message, { tracing, processing: undefined })
 }
 
+/** Lets another object stand for a message that was handed over. */
+export function sameMessage(message: Message, other: Message): void {
+  const handover = handovers.get(message)
+  if (handover !== undefined) handovers.set(other, handover)
+}
+
 /** The context that a message brought, or in which it is processed. */
 export function contextOfMessage(message: Message): Context {
   const handover = handovers.get(message)
@@ -162,12 +168,13 @@ export function processMessage<T>(
     if (options.attributes !== undefined) processing.span.setAttributes(options.attributes)
   }
   const claimed = processing
-  claimed.claim()
-  return runInside(
-    claimed.context,
-    () => handler(claimed.span),
-    (failure) => claimed.end(failure),
-  )
+  return runClaimed(claimed, () => handler(claimed.span))
+}
+
+/** Runs a handler in the message's context; the span ends with it, however long the loop or callback has been done. */
+export function runClaimed<T>(processing: Processing, handler: () => T): T {
+  processing.claim()
+  return runInside(processing.context, handler, (failure) => processing.end(failure))
 }
 
 /** Runs the callback of a subscription in the message's context; the span ends with it, unless it is claimed. */

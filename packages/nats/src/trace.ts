@@ -14,8 +14,9 @@ import { hookLoadedClasses } from './classes.ts'
 import { setTracing, tracingOf } from './connections.ts'
 import { traceIterable } from './message-iterator.ts'
 import type { NatsTracingOptions } from './options.ts'
-import { contextOfMessage, handOver, runProcessing } from './process.ts'
+import { handOver, runProcessing } from './process.ts'
 import { traceReplies } from './replies.ts'
+import { traceRespond, withHeaders } from './respond.ts'
 import { isSent, markSent } from './sent.ts'
 import { NatsTracing, type Sending } from './tracing.ts'
 import { wrap } from './wrap.ts'
@@ -156,7 +157,10 @@ function subscribe(
   options?: SubscriptionOptions,
 ): Subscription {
   // Inboxes receive replies to requests of the client's own, JetStream's and the user's: not messages to be processed.
-  if (keys.roleOf(subject) === 'internal' || tracing.destination(subject).temporary) {
+  // What a service does first; it may be that of a package that was loaded since.
+  if (subject.startsWith('$SRV.')) hookLoadedClasses()
+  const internal = keys.roleOf(subject) === 'internal' || tracing.destination(subject).temporary
+  if (internal || tracing.subscribesUntraced) {
     return connection.subscribe(subject, options)
   }
   if (typeof options?.callback === 'function') {
@@ -193,30 +197,6 @@ function tracedCallback(callback: Callback, { tracing, group, pattern }: Receive
   }
 }
 
-/** The message's own respond(), as a PRODUCER span below the message's. */
-function traceRespond(tracing: NatsTracing, message: Msg): void {
-  if (!message.reply || keys.roleOf(message.reply) !== 'message') return
-  const untraced = message.respond.bind(message)
-  message.respond = (payload, options) => {
-    const sending = tracing.startSend({
-      kind: SpanKind.PRODUCER,
-      operation: 'publish',
-      subject: message.reply ?? '',
-      payload,
-      headers: options?.headers,
-      fallback: contextOfMessage(message),
-    })
-    try {
-      return untraced(payload, withHeaders(options, sending.headers))
-    } catch (error) {
-      sending.end({ error })
-      throw error
-    } finally {
-      sending.end()
-    }
-  }
-}
-
 /** For what gets no span: a store's write still carries the writer's context. */
 function withContext<O extends PublishOptions | RequestOptions>(
   tracing: NatsTracing,
@@ -225,14 +205,4 @@ function withContext<O extends PublishOptions | RequestOptions>(
 ): O | undefined {
   if (role !== 'store') return options
   return withHeaders(options, markSent(tracing.inject(context.active(), options?.headers)))
-}
-
-/** The user's options object stays untouched; without headers of ours it is handed on as it is. */
-function withHeaders<O extends { headers?: PublishOptions['headers'] }>(
-  options: O | undefined,
-  headers: PublishOptions['headers'],
-): O | undefined {
-  if (headers === undefined || headers === options?.headers) return options
-  // The client fills in its defaults for what is missing, as for absent options.
-  return { ...options, headers } as O
 }

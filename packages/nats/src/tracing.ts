@@ -40,6 +40,7 @@ export class NatsTracing {
   readonly #connection: NatsConnection | undefined
   readonly #mapper: keys.DestinationMapper
   readonly #destinations = new Map<string, keys.Destination>()
+  #subscribesUntraced = false
   #provider: TracerProvider = noTracerProvider
   #tracer: Tracer | undefined
   #server = ''
@@ -104,6 +105,20 @@ export class NatsTracing {
     if (this.#address !== '') attributes[keys.serverAddress] = this.#address
     if (Number.isInteger(this.#port)) attributes[keys.serverPort] = this.#port
     return attributes
+  }
+
+  /** Runs `subscribe`, which only queues messages: whoever reads the queue makes their spans. */
+  subscribeUntraced<T>(subscribe: () => T): T {
+    this.#subscribesUntraced = true
+    try {
+      return subscribe()
+    } finally {
+      this.#subscribesUntraced = false
+    }
+  }
+
+  get subscribesUntraced(): boolean {
+    return this.#subscribesUntraced
   }
 
   /** False for messages on subjects that the options call public. */

@@ -5,6 +5,7 @@ import { jetstreamContract } from './jetstream.ts'
 import { kvContract } from './kv.ts'
 import { lifecycleContract } from './lifecycle.ts'
 import { loopContract } from './loops.ts'
+import { servicesContract } from './services.ts'
 
 /** What must hold under every tracer. */
 export function natsContract(harness: Harness): void {
@@ -13,5 +14,6 @@ export function natsContract(harness: Harness): void {
   carrierContract(harness)
   jetstreamContract(harness)
   kvContract(harness)
+  servicesContract(harness)
   lifecycleContract(harness)
 }
