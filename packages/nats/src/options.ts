@@ -86,17 +86,20 @@ const allowed: {
   brokerTraceDest: { subject: true },
 }
 
-/** Throws a NatsTracingError that names the option, the value and what is allowed. */
+/** Throws a NatsTracingError that names the option that there is not. */
+export function checkNames(options: object): void {
+  for (const option of Object.keys(options)) {
+    if (Object.hasOwn(allowed, option)) continue
+    const names = Object.keys(allowed).join(', ')
+    throw new NatsTracingError('invalid_option', `${option}: no such option; there are: ${names}`)
+  }
+}
+
+/** Throws a NatsTracingError that names the option, the value and what is allowed. Knows nothing of other options. */
 export function checkOptions(options: NatsTracingOptions): void {
-  for (const [option, value] of Object.entries(options)) {
-    if (!Object.hasOwn(allowed, option)) {
-      throw new NatsTracingError(
-        'invalid_option',
-        `${option}: no such option; there are: ${Object.keys(allowed).join(', ')}`,
-      )
-    }
+  for (const [option, may] of Object.entries(allowed)) {
     // The keys of `allowed` are all options.
-    const may = allowed[option as keyof NatsTracingOptions]
+    const value: unknown = options[option as keyof NatsTracingOptions]
     if (value === undefined || may.values?.includes(value)) continue
     if (may.function === true && typeof value === 'function') continue
     if (may.subject === true && isSubject(value)) continue
@@ -117,7 +120,12 @@ function hasMethod(value: unknown, name: string): boolean {
   return typeof (value as Record<string, unknown> | null)?.[name] === 'function'
 }
 
-function textOfAllowed({ values = [], methods, subject, function: mayBeFunction }: (typeof allowed)['trust']): string {
+function textOfAllowed({
+  values = [],
+  methods,
+  subject,
+  function: mayBeFunction,
+}: (typeof allowed)['trust']): string {
   const texts = values.map((value) => textOf(value))
   if (mayBeFunction === true) texts.push('a function')
   if (subject === true) texts.push('a subject without wildcards')

@@ -13,7 +13,7 @@ import * as keys from './attributes.ts'
 import { hookLoadedClasses } from './classes.ts'
 import { setTracing, tracingOf } from './connections.ts'
 import { traceIterable } from './message-iterator.ts'
-import type { NatsTracingOptions } from './options.ts'
+import { checkNames, type NatsTracingOptions } from './options.ts'
 import { handOver, runProcessing } from './process.ts'
 import { traceReplies } from './replies.ts'
 import { traceRespond, withHeaders } from './respond.ts'
@@ -31,6 +31,7 @@ import { wrap } from './wrap.ts'
  */
 export function traceNats<T extends NatsConnection>(connection: T, options: NatsTracingOptions = {}): T {
   if (tracingOf(connection) !== undefined) return connection
+  checkNames(options)
   hookLoadedClasses()
   const tracing = new NatsTracing(options, connection)
   const replaced: Partial<NatsConnection> = {
