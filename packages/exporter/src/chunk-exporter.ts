@@ -109,7 +109,10 @@ export class ChunkExporter<Item extends ScopedItem> {
     this.#timer = setTimeout(() => {
       this.#handOver()
     }, settings.scheduleDelayMs).unref()
-    if (spool !== undefined) this.#adoptionTimer = setTimeout(() => this.start(), adoptionDelayMs).unref()
+    if (spool !== undefined)
+      this.#adoptionTimer = setTimeout(() => {
+        if (process.getBuiltinModule('node:fs').existsSync(spool.dir)) this.start()
+      }, adoptionDelayMs).unref()
     this.#unwatchEnd = watchProcessEnd(this.#end)
   }
 

@@ -1,9 +1,7 @@
 import { openSpool } from '@throughline/spool'
 import type { SpoolConfig } from './messages.ts'
 import type { SentChunk } from './sent-chunks.ts'
-
-/** The kind of a spool record that is an export request, fit to be delivered as it is. */
-export const chunkRecordKind = 1
+import { chunkRecordKind } from './worker/control.ts'
 
 export interface HostSpoolResult {
   readonly writtenIds: readonly number[]

@@ -1,12 +1,7 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { MessagePort, Worker } from 'node:worker_threads'
-import {
-  control,
-  type HostMessage,
-  type WorkerConfig,
-  type WorkerMessage,
-  type WorkerStart,
-} from './messages.ts'
+import type { HostMessage, WorkerConfig, WorkerMessage, WorkerStart } from './messages.ts'
+import { control } from './worker/control.ts'
 
 /** A worker that dies again and again is not started more often than this within `crashWindowMs`. */
 const crashesMax = 5

@@ -1,4 +1,5 @@
 export { TracingConfigError, type TracingConfigErrorCode } from './config-error.ts'
+export type { DeliveryOptions, SpoolChoice } from './delivery-settings.ts'
 export type { Environment } from './environment.ts'
 export type { ExporterName } from './exporters.ts'
 export { type InitTracerOptions, initTracer, type Tracing } from './init-tracer.ts'

@@ -230,3 +230,24 @@ test('a refused collector holds up shutdown until the first attempt has failed, 
   })
   assert.match(lines[0] ?? '', /ECONNREFUSED 127\.0\.0\.1:1/)
 })
+
+test('a wrong spool option names itself, and a folder that cannot be written stops nothing', async (t) => {
+  const wrongMode = { dir: 'x', mode: 'never' } as unknown as { dir: string }
+  assert.throws(
+    () => initTracer('svc', { otlpEndpoint: 'http://127.0.0.1:1', spool: wrongMode, env: {} }),
+    /spool\.mode "never" must be one of: off, on-failure, always/,
+  )
+  const said: string[] = []
+  const tracing = initTracer('svc', {
+    otlpEndpoint: 'http://127.0.0.1:1',
+    spool: { dir: '/dev/null/spool', mode: 'always' },
+    diagnostics: (message) => said.push(message),
+    http: false,
+    env: {},
+  })
+  t.after(() => tracing.shutdown())
+  tracing.provider.getTracer('t').startSpan('s').end()
+  await tracing.shutdown()
+  assert.deepEqual(tracing.ledger()?.dropped, { shutdown_timeout: 1 })
+  assert.match(said.join('\n'), /cannot write to the spool \/dev\/null\/spool\/traces: ENOTDIR/)
+})

@@ -1,5 +1,6 @@
 import { type TracerProvider as ApiTracerProvider, type Attributes, diag, trace } from '@opentelemetry/api'
 import {
+  type AdoptedLedger,
   createOtlpExporter,
   createStdoutExporter,
   ExporterError,
@@ -25,6 +26,7 @@ import {
   TracerProvider,
 } from '@throughline/trace'
 import { TracingConfigError } from './config-error.ts'
+import { type DeliveryOptions, deliverySettings } from './delivery-settings.ts'
 import { type Environment, readBoolean, readText, readWholeNumber } from './environment.ts'
 import { type ExporterName, exportersOf } from './exporters.ts'
 import { createLogsExport, type LogsExport, type LogsExporterName, logsExporterOf } from './logs.ts'
@@ -36,7 +38,7 @@ import { spanLimitsFromEnvironment } from './span-limits.ts'
 import type { TlsSettings } from './tls-settings.ts'
 
 /** Each option beats its environment variable, which beats the default. */
-export interface InitTracerOptions {
+export interface InitTracerOptions extends DeliveryOptions {
   /** Default: true, unless OTEL_SDK_DISABLED is true. When false nothing is set up: no provider, no thread, no ids. */
   readonly enabled?: boolean | undefined
   /** Base URL of an OTLP receiver, `host:port` for gRPC too. Naming one turns OTLP export on. Environment: OTEL_EXPORTER_OTLP_ENDPOINT. */
@@ -94,13 +96,16 @@ export interface Tracing {
   readonly provider: ApiTracerProvider
   /** The account of the OTLP exporter for spans; undefined without one. */
   ledger(): Ledger | undefined
+  /** What the exporter took over, from the spool, of processes that are gone; undefined without an exporter. */
+  adopted(): AdoptedLedger | undefined
   /** The account of the OTLP exporter for log records; undefined without one. */
   logLedger(): Ledger | undefined
   /** Hands over everything that ended so far. Resolves when it is delivered, or after `timeoutMs` (default 5,000). */
   forceFlush(options?: { readonly timeoutMs?: number }): Promise<void>
   /**
-   * Flushes, stops, and gives OpenTelemetry's globals back. Resolves within `timeoutMs` (default 5,000); with
-   * `retry: false` at the first failed attempt already, so that an absent collector does not hold up a command's end.
+   * Flushes, stops, and gives OpenTelemetry's globals back. Resolves within `timeoutMs` (default 5,000); with a spool, or
+   * with `retry: false`, at the first failed attempt already, so that an absent collector does not hold up a command's end.
+   * What is not delivered then is in the spool, or without one counted as dropped.
    */
   shutdown(options?: { readonly timeoutMs?: number; readonly retry?: boolean }): Promise<void>
 }
@@ -133,6 +138,7 @@ function disabledTracing(): Tracing {
     enabled: false,
     provider: trace.getTracerProvider(),
     ledger: () => undefined,
+    adopted: () => undefined,
     logLedger: () => undefined,
     forceFlush: () => Promise.resolve(),
     shutdown: () => Promise.resolve(),
@@ -170,6 +176,7 @@ function startTracing(serviceName: string, options: InitTracerOptions, env: Envi
     enabled: true,
     provider,
     ledger: () => otlp?.ledger(),
+    adopted: () => otlp?.adopted(),
     logLedger: () => logs?.exporter.ledger(),
     async forceFlush({ timeoutMs = defaultTimeoutMs } = {}) {
       await Promise.all([logs?.exporter.forceFlush({ timeoutMs }), within(timeoutMs, provider.forceFlush())])
@@ -214,6 +221,7 @@ function createSinks(
     createOtlpExporter({
       ...otlpSettings('traces', said, env),
       ...surroundings,
+      ...deliverySettings(options, env),
       ...scheduleOf(env),
       ...diagnosticsOf(options),
     }),
@@ -230,7 +238,15 @@ function createLogs(
   const said = otlpOptionsOf(options)
   if (logsExporterOf(options, env, namesEndpoint('logs', said, env)) === 'none') return undefined
   return checked(() =>
-    createLogsExport({ ...otlpSettings('logs', said, env), ...surroundings, ...diagnosticsOf(options) }, env),
+    createLogsExport(
+      {
+        ...otlpSettings('logs', said, env),
+        ...surroundings,
+        ...deliverySettings(options, env),
+        ...diagnosticsOf(options),
+      },
+      env,
+    ),
   )
 }
 

@@ -6,9 +6,9 @@ import {
   type SpoolDropReason,
   type SpoolRecord,
 } from '@throughline/spool'
-import { chunkRecordKind } from '../host-spool.ts'
 import type { DropReason } from '../ledger.ts'
 import type { SpoolConfig, WorkerMessage } from '../messages.ts'
+import { chunkRecordKind } from './control.ts'
 import type { ChunkDisk } from './export-queue.ts'
 import type { QueuedChunk } from './export-request.ts'
 

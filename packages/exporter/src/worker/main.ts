@@ -1,6 +1,7 @@
 // The worker thread's program: started by worker-handle.ts, imported by nothing.
 import { workerData } from 'node:worker_threads'
-import { control, type HostMessage, type WorkerMessage, type WorkerStart } from '../messages.ts'
+import type { HostMessage, WorkerMessage, WorkerStart } from '../messages.ts'
+import { control } from './control.ts'
 import { Pipeline } from './pipeline.ts'
 import { createTransport } from './transport.ts'
 

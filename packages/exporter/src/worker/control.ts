@@ -1,0 +1,15 @@
+// Values that both threads need stand in this folder, since only it is shipped beside the host's bundle.
+
+/** Places in the memory by which the threads see each other without an event loop. */
+export const control = {
+  /** How many messages the worker has posted: a host without an event loop waits here for the next. */
+  messageCount: 0,
+  /** 0: the worker is booting; 1: it reads messages; 2: it is gone. */
+  workerState: 1,
+  /** 1: the dying host has written to disk itself what the worker has not read yet, which must not be sent too. */
+  isHostGone: 2,
+  length: 3,
+} as const
+
+/** The kind of a spool record that is an export request, fit to be delivered as it is. */
+export const chunkRecordKind = 1
