@@ -1,8 +1,8 @@
 import type { Attributes } from '@opentelemetry/api'
 
 // https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/
-const messagingSystem = 'messaging.system'
-const operationName = 'messaging.operation.name'
+export const messagingSystem = 'messaging.system'
+export const operationName = 'messaging.operation.name'
 const operationType = 'messaging.operation.type'
 const destinationName = 'messaging.destination.name'
 const destinationTemplate = 'messaging.destination.template'
@@ -20,11 +20,29 @@ export const natsStream = 'messaging.nats.stream'
 export const natsSequence = 'messaging.nats.stream_sequence'
 export const natsDeliveryCount = 'messaging.nats.delivery_count'
 export const natsDuplicate = 'messaging.nats.duplicate'
+export const natsPublishAttempts = 'messaging.nats.publish_attempts'
+export const natsSettlement = 'messaging.nats.settlement'
+export const natsNakDelayMs = 'messaging.nats.nak_delay_ms'
+export const natsTermReason = 'messaging.nats.term_reason'
+export const batchMessageCount = 'messaging.batch.message_count'
 
 export const kvBucket = 'nats.kv.bucket'
 export const kvKey = 'nats.kv.key'
 export const kvOperation = 'nats.kv.operation'
 export const kvRevision = 'nats.kv.revision'
+
+export const objectBucket = 'nats.objectstore.bucket'
+export const objectName = 'nats.objectstore.object'
+export const objectOperation = 'nats.objectstore.operation'
+export const objectSize = 'nats.objectstore.size'
+export const objectChunks = 'nats.objectstore.chunks'
+
+/** Texts of other people's making have no limit of their own. */
+const textCharsMax = 256
+
+export function bounded(text: string): string {
+  return text.length <= textCharsMax ? text : text.slice(0, textCharsMax)
+}
 
 /** Where a message goes, with a template that has few values for the names of spans. */
 export interface Destination {
@@ -149,16 +167,34 @@ export type SubjectRole =
   | 'message'
   /** The write of a KV or object store: it carries the writer's context, but is no span of its own. */
   | 'store'
-  /** JetStream's API calls, acks and flow control, and the discovery of services: none of the tracer's business. */
+  /** A call of JetStream's API. */
+  | 'api'
+  /** Acks, flow control, the chunks of an object, the discovery of services: none of the tracer's business. */
   | 'internal'
 
 const dollar = 36
 
 export function roleOf(subject: string): SubjectRole {
   if (subject.charCodeAt(0) !== dollar) return 'message'
-  if (subject.startsWith('$KV.') || subject.startsWith('$O.')) return 'store'
   if (subject.startsWith('$SRV.')) return 'internal'
-  if (!subject.startsWith('$JS.')) return 'message'
+  if (!subject.startsWith('$JS.')) return storeRole(subject, 0) ?? 'message'
+  const start = apiStart(subject)
   // With a JetStream domain the API prefix stands before the store's subject.
-  return subject.includes('.$KV.') || subject.includes('.$O.') ? 'store' : 'internal'
+  return start < 0 ? 'internal' : (storeRole(subject, start) ?? 'api')
+}
+
+function storeRole(subject: string, start: number): SubjectRole | undefined {
+  if (subject.startsWith('$KV.', start)) return 'store'
+  if (!subject.startsWith('$O.', start)) return undefined
+  return subject.startsWith('.C.', subject.indexOf('.', start + 3)) ? 'internal' : 'store'
+}
+
+const apiPrefix = '$JS.API.'
+/** `$JS.hub.API.`: the API of another JetStream domain. */
+const domainApi = /^\$JS\.(?!ACK\.|FC\.|EVENT\.)[^.]+\.API\./
+
+/** Where in a subject of JetStream's API its operation stands; -1 where there is none. */
+export function apiStart(subject: string): number {
+  if (subject.startsWith(apiPrefix)) return apiPrefix.length
+  return domainApi.exec(subject)?.[0].length ?? -1
 }

@@ -72,6 +72,10 @@ const headersSetter: TextMapSetter<HeadersCarrier> = {
   },
 }
 
+export function copyHeaders(source: MsgHdrs): MsgHdrs {
+  return copyWithout(source, [])
+}
+
 function copyWithout(source: MsgHdrs | undefined, fields: readonly string[]): MsgHdrs {
   const copy = headers()
   if (source === undefined) return copy

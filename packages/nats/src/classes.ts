@@ -1,12 +1,14 @@
 import { createRequire } from 'node:module'
 import { hookJetstream } from './jetstream.ts'
 import { hookKv } from './kv.ts'
+import { hookObjectStore } from './object-store.ts'
 import { hookServices } from './services.ts'
 
 /** The modules that export the classes of the client's packages, and what hooks these; it gets the module's exports. */
 const hooks: Readonly<Record<string, (exports: unknown) => void>> = {
   'jetstream/lib/internal_mod.js': hookJetstream,
   'kv/lib/internal_mod.js': hookKv,
+  'obj/lib/internal_mod.js': hookObjectStore,
   'services/lib/service.js': hookServices,
 }
 

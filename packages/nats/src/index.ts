@@ -13,6 +13,7 @@ export {
 } from './broker-probe.ts'
 export { tracedJetstream } from './jetstream.ts'
 export { tracedKv, tracedKvm } from './kv.ts'
+export { tracedObjectStore, tracedObjm } from './object-store.ts'
 export {
   type MessageTrust,
   NatsTracingError,

@@ -1,31 +1,21 @@
-import type {
-  ConsumeOptions,
-  Consumer,
-  ConsumerMessages,
-  Consumers,
-  JetStreamClient,
-  JsMsg,
-  NextOptions,
-  PubAck,
-  PushConsumer,
-} from '@nats-io/jetstream'
-import { headers, type NatsConnection } from '@nats-io/nats-core'
-import { context, type Span, SpanKind, type TimeInput } from '@opentelemetry/api'
+import type { JetStreamClient, PubAck } from '@nats-io/jetstream'
+import { headers, type MsgHdrs, type NatsConnection } from '@nats-io/nats-core'
+import { type Attributes, SpanKind } from '@opentelemetry/api'
 import * as keys from './attributes.ts'
-import { extractFromHeaders, spanContextOf } from './carrier.ts'
+import { copyHeaders } from './carrier.ts'
 import { tracingOf } from './connections.ts'
+import { hookConsumers, tracedConsumer, tracedConsumers, tracedPushConsumer } from './consumers.ts'
 import { type HookedCall, hookMethod, isHooked } from './hook.ts'
-import { traceIterable } from './message-iterator.ts'
 import type { NatsTracingOptions } from './options.ts'
-import { addDelivery, handOver, noteHandOver, runProcessing } from './process.ts'
-import { markSent } from './sent.ts'
-import { endSpan, NatsTracing } from './tracing.ts'
+import { quietScope } from './quiet.ts'
+import { attemptsOf, markSent } from './sent.ts'
+import { type Failure, NatsTracing } from './tracing.ts'
 import { isTraced, markTraced, wrap } from './wrap.ts'
 
 /**
  * Returns the JetStream client with tracing: publish is one PRODUCER span that ends with the server's ack, each message of
- * consume() and fetch() is handled inside a CONSUMER span (see traceNats), next() is a CLIENT span when it brings a
- * message, which processMessage then processes. Calls of JetStream's API make no spans.
+ * consume() and fetch() is handled inside a CONSUMER span (see traceNats), next() and fetch() are a CLIENT span when they
+ * bring messages, and how a message is settled is a CLIENT span each.
  *
  * A client on a connection of traceNats is traced without it, and is returned as it is. It is for clients that traceNats
  * cannot find, since a bundler has joined them to the program, and for connections without tracing.
@@ -67,34 +57,6 @@ export function hookJetstream(exports: unknown): void {
   hookConsumers(Object.getPrototypeOf(client.consumers))
 }
 
-/** A stream's getConsumer() makes such an object for itself. */
-function hookConsumers(prototype: object): void {
-  for (const name of ['get', 'getConsumerFromInfo']) {
-    hookMethod<object, unknown[], Consumer | Promise<Consumer>>(prototype, name, {
-      connectionOf: connectionOfConsumers,
-      traced: ({ tracing, args, untraced }) => {
-        const consumer = untraced(...args)
-        return consumer instanceof Promise
-          ? consumer.then((made) => tracedConsumer(tracing, made))
-          : tracedConsumer(tracing, consumer)
-      },
-    })
-  }
-  for (const name of ['getPushConsumer', 'getBoundPushConsumer']) {
-    hookMethod<object, unknown[], Promise<PushConsumer>>(prototype, name, {
-      connectionOf: connectionOfConsumers,
-      traced: async ({ tracing, args, untraced }) => {
-        const consumer = await untraced(...args)
-        return isStoreStream(String(args[0])) ? consumer : tracedPushConsumer(tracing, consumer)
-      },
-    })
-  }
-}
-
-function connectionOfConsumers({ api }: { api?: WithConnection }): unknown {
-  return api?.nc
-}
-
 interface WithConnection {
   readonly nc?: unknown
 }
@@ -103,8 +65,10 @@ type Publish = Omit<HookedCall<object, Parameters<JetStreamClient['publish']>, P
 
 async function publish({ tracing, args, untraced }: Publish): Promise<PubAck> {
   const [subject, payload, publishOptions] = args
-  // A KV or object store on this client: its own spans are those of tracedKv.
-  if (keys.roleOf(subject) !== 'message') return untraced(subject, payload, publishOptions)
+  // A KV or object store on this client: its spans are those of the store.
+  if (keys.roleOf(subject) !== 'message' || quietScope() !== undefined) {
+    return untraced(subject, payload, publishOptions)
+  }
   const sending = tracing.startSend({
     kind: SpanKind.PRODUCER,
     operation: 'publish',
@@ -113,96 +77,30 @@ async function publish({ tracing, args, untraced }: Publish): Promise<PubAck> {
     headers: publishOptions?.headers,
     messageId: publishOptions?.msgID,
   })
+  const carrying = markSent(ownHeaders(sending.headers, publishOptions?.headers))
+  let failure: Failure | undefined
   try {
-    const carrying = markSent(sending.headers ?? headers())
     const ack = await untraced(subject, payload, { ...publishOptions, headers: carrying })
-    sending.span?.setAttributes({
-      [keys.natsStream]: ack.stream,
-      [keys.natsSequence]: ack.seq,
-      ...(ack.duplicate ? { [keys.natsDuplicate]: true } : undefined),
-    })
-    sending.end()
+    sending.span?.setAttributes(ackAttributes(ack))
     return ack
   } catch (error) {
-    sending.end({ error })
+    failure = { error }
     throw error
+  } finally {
+    const attempts = attemptsOf(carrying)
+    if (attempts > 1) sending.span?.setAttribute(keys.natsPublishAttempts, attempts)
+    sending.end(failure)
   }
 }
 
-function tracedConsumers(tracing: NatsTracing, consumers: Consumers): Consumers {
-  return wrap(consumers, {
-    get: async (stream, name) => tracedConsumer(tracing, await consumers.get(stream, name)),
-    getConsumerFromInfo: (info) => tracedConsumer(tracing, consumers.getConsumerFromInfo(info)),
-    getPushConsumer: async (stream, name) => {
-      const consumer = await consumers.getPushConsumer(stream, name)
-      // Watchers and key lists of a KV bucket are push consumers that nobody but the KV client sees.
-      return isStoreStream(stream) ? consumer : tracedPushConsumer(tracing, consumer)
-    },
-    getBoundPushConsumer: async (options) =>
-      tracedPushConsumer(tracing, await consumers.getBoundPushConsumer(options)),
-  })
+/** The client adds its own fields to the headers, which must not become the caller's. */
+function ownHeaders(carried: MsgHdrs | undefined, given: MsgHdrs | undefined): MsgHdrs {
+  if (carried === undefined) return headers()
+  return carried === given ? copyHeaders(carried) : carried
 }
 
-function isStoreStream(stream: string): boolean {
-  return stream.startsWith('KV_') || stream.startsWith('OBJ_')
-}
-
-function tracedConsumer(tracing: NatsTracing, consumer: Consumer): Consumer {
-  return wrap(consumer, {
-    consume: async (options) =>
-      tracedMessages(tracing, await consumer.consume(tracedCallback(tracing, options))),
-    fetch: async (options) => tracedMessages(tracing, await consumer.fetch(options)),
-    next: (options) => next(tracing, consumer, options),
-  })
-}
-
-function tracedPushConsumer(tracing: NatsTracing, consumer: PushConsumer): PushConsumer {
-  return wrap(consumer, {
-    consume: async (options) =>
-      tracedMessages(tracing, await consumer.consume(tracedCallback(tracing, options))),
-  })
-}
-
-function tracedMessages(tracing: NatsTracing, messages: ConsumerMessages): ConsumerMessages {
-  traceIterable(messages, { tracing })
-  return messages
-}
-
-type Callback = NonNullable<ConsumeOptions['callback']>
-
-function tracedCallback<O extends { callback?: Callback }>(
-  tracing: NatsTracing,
-  options: O | undefined,
-): O | undefined {
-  const callback = options?.callback
-  if (options === undefined || typeof callback !== 'function') return options
-  const traced: Callback = (message) => {
-    const processing = handOver(tracing, message, { base: context.active() })
-    return processing === undefined ? callback(message) : runProcessing(processing, () => callback(message))
-  }
-  return { ...options, callback: traced }
-}
-
-/** A wait that brings nothing makes no span: workers ask again and again. */
-async function next(tracing: NatsTracing, consumer: Consumer, options?: NextOptions): Promise<JsMsg | null> {
-  const startTime = Date.now()
-  const message = await consumer.next(options)
-  if (message !== null && tracing.isOn) {
-    noteHandOver(tracing, message)
-    endSpan(startReceive(tracing, message, startTime))
-  }
-  return message
-}
-
-function startReceive(tracing: NatsTracing, message: JsMsg, startTime: TimeInput): Span {
-  const destination = tracing.destination(message.subject)
-  const producer = spanContextOf(extractFromHeaders(message.headers, undefined, tracing.propagator))
-  const attributes = keys.messagingAttributes(destination, { name: 'receive', type: 'receive' })
-  addDelivery(message, attributes)
-  return tracing.tracer.startSpan(`receive ${destination.template}`, {
-    kind: SpanKind.CLIENT,
-    startTime,
-    links: producer === undefined ? [] : [{ context: producer }],
-    attributes: tracing.addServer(attributes),
-  })
+function ackAttributes(ack: PubAck): Attributes {
+  const attributes: Attributes = { [keys.natsStream]: ack.stream, [keys.natsSequence]: ack.seq }
+  if (ack.duplicate) attributes[keys.natsDuplicate] = true
+  return attributes
 }

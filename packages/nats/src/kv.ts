@@ -1,54 +1,71 @@
 import type { KV, KvEntry, Kvm } from '@nats-io/kv'
 import type { MsgHdrs } from '@nats-io/nats-core'
-import { type Attributes, context, type Span, SpanKind, trace } from '@opentelemetry/api'
+import type { Attributes, Span } from '@opentelemetry/api'
 import * as keys from './attributes.ts'
 import { extractFromHeaders, spanContextOf } from './carrier.ts'
-import { tracingOf } from './connections.ts'
 import { hookMethod, isHooked } from './hook.ts'
 import type { NatsTracingOptions } from './options.ts'
-import { endSpan, endSpanWithError, NatsTracing } from './tracing.ts'
+import { type StoreClient, storeTracing, traceStoreCall } from './store-call.ts'
+import type { NatsTracing } from './tracing.ts'
 import { isTraced, markTraced, wrap } from './wrap.ts'
 
-/**
- * Returns the KV manager with tracing: the buckets that it opens and creates are those of tracedKv. A manager on a
- * connection of traceNats is traced without it, and is returned as it is (see tracedJetstream).
- */
+/** Returns the KV manager with tracing: the buckets that it opens and creates are those of tracedKv. */
 export function tracedKvm(manager: Kvm, options?: NatsTracingOptions): Kvm {
-  if (isTraced(manager) || isHooked(manager, connectionOfManager(manager))) return manager
+  if (isTraced(manager) || isHooked(manager, connectionOf(manager))) return manager
+  const tracing = storeTracing(clientOf(manager), options)
+  const open = async (opening: Opening): Promise<KV> => tracedKv(await openKV(tracing, opening), options)
   return markTraced(
     wrap(manager, {
-      create: async (name, bucketOptions) => tracedKv(await manager.create(name, bucketOptions), options),
-      open: async (name, bucketOptions) => tracedKv(await manager.open(name, bucketOptions), options),
+      create: (bucket, o) => open({ operation: 'create', bucket, call: () => manager.create(bucket, o) }),
+      open: (bucket, o) => open({ operation: 'open', bucket, call: () => manager.open(bucket, o) }),
     }),
   )
 }
 
 /** Hooks the classes of a copy of @nats-io/kv: buckets on traced connections do what tracedKv gives. */
 export function hookKv(exports: unknown): void {
-  const { Kvm } = exports as { Kvm: { readonly prototype: Kvm } }
-  for (const name of ['create', 'open']) {
-    hookMethod<object, unknown[], Promise<KV>>(Kvm.prototype, name, {
-      connectionOf: connectionOfManager,
-      traced: async ({ args, untraced }) => tracedKv(await untraced(...args)),
+  const { Kvm } = exports as { Kvm: { readonly prototype: object } }
+  for (const operation of ['create', 'open']) {
+    hookMethod<object, unknown[], Promise<KV>>(Kvm.prototype, operation, {
+      connectionOf,
+      traced: async ({ tracing, args, untraced }) => {
+        const call = (): Promise<KV> => untraced(...args)
+        return tracedKv(await openKV(tracing, { operation, bucket: String(args[0]), call }))
+      },
     })
   }
 }
 
-function connectionOfManager(manager: { js?: { nc?: unknown } }): unknown {
-  return manager.js?.nc
+interface Opening {
+  readonly operation: string
+  readonly bucket: string
+  readonly call: () => Promise<KV>
+}
+
+function openKV(tracing: NatsTracing, { operation, bucket, call }: Opening): Promise<KV> {
+  const attributes = { [keys.kvBucket]: bucket, [keys.kvOperation]: operation }
+  return traceStoreCall({ tracing, name: `kvm.${operation} ${bucket}`, attributes, call })
+}
+
+function connectionOf(store: object): unknown {
+  return clientOf(store)?.nc
+}
+
+function clientOf(store: object): StoreClient | undefined {
+  return (store as { js?: StoreClient }).js
 }
 
 /**
- * Returns the bucket with tracing: one CLIENT span for each get, put, create, update, delete, purge, watch, keys and
- * history, named `kv.<operation> <bucket>`. A write carries the writer's context in the entry's headers when the bucket's
- * connection is traced (traceNats); a read is a span of the reader, linked to the writer and never its child.
+ * Returns the bucket with tracing: one CLIENT span for each operation, named `kv.<operation> <bucket>`. A write carries the
+ * writer's context in the entry's headers when the bucket's connection is traced (traceNats); a read is a span of the
+ * reader, linked to the writer and never its child.
  *
  * The span of watch, keys and history ends when the iterator is there: entries come for as long as somebody reads.
  */
 export function tracedKv<T extends KV>(kv: T, options?: NatsTracingOptions): T {
   if (isTraced(kv)) return kv
   const store = storeOf(kv, options)
-  const run = <R>(call: Omit<Call<R>, 'store'>): Promise<R> => traceCall({ store, ...call })
+  const run = <R>(call: Call<R>): Promise<R> => runCall(store, call)
   const replaced: Partial<KV> = {
     get: (key, o) =>
       run({
@@ -73,6 +90,8 @@ export function tracedKv<T extends KV>(kv: T, options?: NatsTracingOptions): T {
     watch: (o) => run({ operation: 'watch', key: o?.key, call: () => kv.watch(o) }),
     history: (o) => run({ operation: 'history', key: o?.key, call: () => kv.history(o) }),
     keys: (key) => run({ operation: 'keys', key, call: () => kv.keys(key) }),
+    status: () => run({ operation: 'status', call: () => kv.status() }),
+    destroy: () => run({ operation: 'destroy', call: () => kv.destroy() }),
   }
   // T's further members are those of the bucket itself.
   return markTraced(wrap(kv, replaced as Partial<T>))
@@ -84,45 +103,20 @@ interface Store {
 }
 
 interface Call<R> {
-  readonly store: Store
   readonly operation: string
-  readonly key: string | string[] | undefined
+  readonly key?: string | string[] | undefined
   readonly call: () => Promise<R>
   readonly done?: (result: R, span: Span) => void
 }
 
-function traceCall<R>({ store, operation, key, call, done }: Call<R>): Promise<R> {
-  const { tracing, bucket } = store
-  const active = context.active()
-  if (!tracing.isOn) return call()
-  if (tracing.options.rootSpans === false && spanContextOf(active) === undefined) return call()
+/** A watch may have any number of filters. */
+const keysMax = 16
+
+function runCall<R>({ tracing, bucket }: Store, { operation, key, call, done }: Call<R>): Promise<R> {
   const attributes: Attributes = { [keys.kvBucket]: bucket, [keys.kvOperation]: operation }
-  tracing.addServer(attributes)
-  if (key !== undefined) attributes[keys.kvKey] = key
-  const span = tracing.tracer.startSpan(
-    `kv.${operation} ${bucket}`,
-    { kind: SpanKind.CLIENT, attributes },
-    active,
-  )
-  let result: Promise<R>
-  try {
-    result = context.with(trace.setSpan(active, span), call)
-  } catch (error) {
-    // update() throws where the others reject.
-    endSpanWithError(span, error)
-    throw error
-  }
-  return result.then(
-    (value) => {
-      done?.(value, span)
-      endSpan(span)
-      return value
-    },
-    (error: unknown) => {
-      endSpanWithError(span, error)
-      throw error
-    },
-  )
+  if (typeof key === 'string') attributes[keys.kvKey] = keys.bounded(key)
+  else if (Array.isArray(key)) attributes[keys.kvKey] = key.slice(0, keysMax).map(keys.bounded)
+  return traceStoreCall({ tracing, name: `kv.${operation} ${bucket}`, attributes, call, done })
 }
 
 function noteRevision(revision: number, span: Span): void {
@@ -138,9 +132,8 @@ function noteEntry({ tracing }: Store, entry: KvEntry | null, span: Span): void 
   if (writer !== undefined) span.addLink({ context: writer })
 }
 
-/** The client's bucket knows its name and its JetStream client, which its type does not show. */
+/** The client's bucket knows its name, which its type does not show. */
 function storeOf(kv: KV, options: NatsTracingOptions | undefined): Store {
-  const { bucket, js } = kv as { bucket?: string; js?: { nc?: ConstructorParameters<typeof NatsTracing>[1] } }
-  const inherited = options === undefined ? tracingOf(js?.nc) : undefined
-  return { tracing: inherited ?? new NatsTracing(options ?? {}, js?.nc), bucket: bucket ?? 'unknown' }
+  const { bucket = 'unknown' } = kv as { bucket?: string }
+  return { tracing: storeTracing(clientOf(kv), options), bucket }
 }

@@ -1,8 +1,9 @@
 import type { Context } from '@opentelemetry/api'
 import { ContextHolder } from '@throughline/trace'
 import { activeContext, enterFrame } from './frame.ts'
-import { handOver, type Message, type Processing } from './process.ts'
-import type { NatsTracing } from './tracing.ts'
+import type { Message } from './handover.ts'
+import { handOver, type Processing } from './process.ts'
+import type { Failure, NatsTracing } from './tracing.ts'
 
 interface Iterable<M> {
   [Symbol.asyncIterator](): AsyncIterator<M>
@@ -28,6 +29,8 @@ export interface IterableSetup<M> {
   /** The subject of the subscription, which may have wildcards. */
   readonly pattern?: string | undefined
   readonly onMessage?: (message: M) => void
+  /** The loop has ended, has failed or was left. May be called again. */
+  readonly onEnd?: (failure?: Failure) => void
 }
 
 class MessageIterator<M extends Message> implements AsyncIterableIterator<M> {
@@ -59,10 +62,17 @@ class MessageIterator<M extends Message> implements AsyncIterableIterator<M> {
     const entered = new ContextHolder(base)
     this.#first ??= entered
     enterFrame(entered)
-    return result.then((step) => {
-      if (step.done !== true) this.#start(step.value, { base, entered })
-      return step
-    })
+    return result.then(
+      (step) => {
+        if (step.done === true) this.#setup.onEnd?.()
+        else this.#start(step.value, { base, entered })
+        return step
+      },
+      (error: unknown) => {
+        this.#setup.onEnd?.({ error })
+        throw error
+      },
+    )
   }
 
   return(value?: unknown): Promise<IteratorResult<M>> {
@@ -102,6 +112,7 @@ class MessageIterator<M extends Message> implements AsyncIterableIterator<M> {
   #leave(): void {
     const inside = activeContext() === this.#context
     this.#finish()
+    this.#setup.onEnd?.()
     if (inside && this.#base !== undefined) enterFrame(this.#base)
   }
 }

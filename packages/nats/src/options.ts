@@ -31,6 +31,10 @@ export interface NatsTracingOptions {
   readonly trust?: MessageTrust | ((subject: string) => MessageTrust)
   /** False: publishing and requesting outside of any span makes no span. Default: true, the span starts a trace. */
   readonly rootSpans?: boolean
+  /** False: calls of JetStream's API (streams, consumers, stored messages) make no spans. Default: true. */
+  readonly apiSpans?: boolean
+  /** False: ack, nak, term and working of a JetStream message make no spans of their own. Default: true. */
+  readonly settleSpans?: boolean
   /**
    * Decides on the span of each message before it starts: its name, further attributes, or false for none (the message is
    * then handed over as by the untraced client; see processMessage).
@@ -82,6 +86,8 @@ const allowed: {
   consumerParent: { values: ['producer', 'link'] },
   trust: { values: ['continue', 'restart-with-link'], function: true },
   rootSpans: { values: [true, false] },
+  apiSpans: { values: [true, false] },
+  settleSpans: { values: [true, false] },
   processSpan: { function: true },
   brokerTraceDest: { subject: true },
 }

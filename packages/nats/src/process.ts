@@ -1,5 +1,3 @@
-import type { JsMsg } from '@nats-io/jetstream'
-import type { Msg } from '@nats-io/nats-core'
 import {
   type Attributes,
   type Context,
@@ -15,26 +13,33 @@ import {
 } from '@opentelemetry/api'
 import * as keys from './attributes.ts'
 import { extractFromHeaders, spanContextOf } from './carrier.ts'
+import { addDelivery, type Handover, handoverOf, type Message, setHandover } from './handover.ts'
 import type { Measurement, OperationOf } from './metrics.ts'
 import type { ProcessSpanOptions } from './options.ts'
+import { unquiet } from './quiet.ts'
+import { traceSettling } from './settle.ts'
 import { errorTypeOf, type Failure, NatsTracing, recordError } from './tracing.ts'
-
-/** A message of the core client, or of JetStream. */
-export type Message = Msg | JsMsg
 
 /** The processing of one message: its span, and the context in which its handler runs. */
 export class Processing {
   readonly span: Span
   readonly context: Context
+  /** Who sent the message. */
+  readonly producer: SpanContext | undefined
   readonly #measured: Measurement | undefined
   #failed: string | undefined
   #ended = false
   #claimed = false
 
-  constructor(span: Span, within: Context, measured?: Measurement) {
+  constructor(
+    span: Span,
+    within: Context,
+    known: { readonly measured: Measurement | undefined; readonly producer?: SpanContext | undefined },
+  ) {
     this.span = span
     this.context = within
-    this.#measured = measured
+    this.producer = known.producer
+    this.#measured = known.measured
   }
 
   get ended(): boolean {
@@ -73,13 +78,6 @@ export class Processing {
   }
 }
 
-/** What a traced connection knows of a message that it has handed over. */
-interface Handover {
-  readonly tracing: NatsTracing
-  readonly processing: Processing | undefined
-}
-
-const handovers = new WeakMap<object, Handover>()
 const defaultTracing = new NatsTracing({})
 
 /** How a message came. */
@@ -106,30 +104,35 @@ export function handOver(tracing: NatsTracing, message: Message, delivery: Deliv
   const processing = startProcessing(tracing, message, { ...delivery, ...wanted, delivered: true })
   // Nothing to run in, nothing to end: as by the untraced client.
   if (processing.isEmpty && processing.context === delivery.base) return undefined
-  handovers.set(message, { tracing, processing })
+  note(message, { tracing, processing })
   return processing
+}
+
+function note(message: Message, handover: Handover): void {
+  traceSettling(message)
+  setHandover(message, handover)
 }
 
 /** A message without a span so far: processMessage starts it, with the options of the message's connection. */
 export function noteHandOver(tracing: NatsTracing, message: Message): void {
-  handovers.set(message, { tracing, processing: undefined })
+  note(message, { tracing, processing: undefined })
 }
 
 /** Lets another object stand for a message that was handed over. */
 export function sameMessage(message: Message, other: Message): void {
-  const handover = handovers.get(message)
-  if (handover !== undefined) handovers.set(other, handover)
+  const handover = handoverOf(message)
+  if (handover !== undefined) setHandover(other, handover)
 }
 
 /** The context that a message brought, or in which it is processed. */
 export function contextOfMessage(message: Message): Context {
-  const handover = handovers.get(message)
+  const handover = handoverOf(message)
   return handover?.processing?.context ?? extractFromMessage(message)
 }
 
 /** The processing of a message that a traced subscription has handed over. */
 export function processingOf(message: Message): Processing | undefined {
-  return handovers.get(message)?.processing
+  return handoverOf(message)?.processing
 }
 
 /**
@@ -137,7 +140,7 @@ export function processingOf(message: Message): Processing | undefined {
  * options do not trust. For those who start their own span; most want processMessage.
  */
 export function extractFromMessage(message: Message, base: Context = ROOT_CONTEXT): Context {
-  const tracing = handovers.get(message)?.tracing
+  const tracing = handoverOf(message)?.tracing
   if (tracing?.trusts(message.subject) === false) return base
   return extractFromHeaders(message.headers, base, tracing?.propagator)
 }
@@ -153,7 +156,7 @@ export function processMessage<T>(
   options: ProcessSpanOptions,
   handler: (span: Span) => T,
 ): T {
-  const handover = handovers.get(message)
+  const handover = handoverOf(message)
   let processing = handover?.processing
   if (processing === undefined || processing.ended) {
     const tracing = handover?.tracing ?? defaultTracing
@@ -162,7 +165,7 @@ export function processMessage<T>(
       ...options,
       delivered: handover === undefined,
     })
-    if (handover !== undefined) handovers.set(message, { tracing: handover.tracing, processing })
+    if (handover !== undefined) setHandover(message, { tracing: handover.tracing, processing })
   } else {
     if (options.name !== undefined) processing.span.updateName(options.name)
     if (options.attributes !== undefined) processing.span.setAttributes(options.attributes)
@@ -220,7 +223,7 @@ function startProcessing(tracing: NatsTracing, message: Message, options: StartO
   if (options.delivered) tracing.metrics.countConsumed(operation)
   const measured = tracing.metrics.start(operation)
   const { on, carried, parent, producer } = incomingOf(tracing, message, options.base)
-  if (!on) return new Processing(noSpan, carried, measured)
+  if (!on) return new Processing(noSpan, carried, { measured })
   const attributes = keys.messagingAttributes(operation.destination, processOperation)
   attributes[keys.bodySize] = message.data.length
   if (options.group !== undefined) attributes[keys.consumerGroupName] = options.group
@@ -237,7 +240,7 @@ function startProcessing(tracing: NatsTracing, message: Message, options: StartO
     },
     parent,
   )
-  return new Processing(span, trace.setSpan(carried, span), measured)
+  return new Processing(span, trace.setSpan(carried, span), { measured, producer })
 }
 
 interface Incoming {
@@ -252,7 +255,8 @@ interface Incoming {
 function incomingOf(tracing: NatsTracing, message: Message, base: Context): Incoming {
   const on = tracing.isOn
   // Without a tracer there is no span that the message's own could be mistaken for.
-  const empty = on || message.headers !== undefined ? propagation.deleteBaggage(trace.deleteSpan(base)) : base
+  const empty =
+    on || message.headers !== undefined ? unquiet(propagation.deleteBaggage(trace.deleteSpan(base))) : base
   const extracted = extractFromHeaders(message.headers, empty, tracing.propagator)
   const producer = spanContextOf(extracted)
   if (!on) {
@@ -282,21 +286,7 @@ const noSpan = trace.wrapSpanContext(INVALID_SPAN_CONTEXT)
 
 function addMessageId(message: Message, attributes: Attributes): void {
   const id = message.headers?.get('Nats-Msg-Id')
-  if (id) attributes[keys.messageId] = id
-}
-
-/** What JetStream says of the delivery, for its messages. */
-export function addDelivery(message: Message, attributes: Attributes): void {
-  if (!('info' in message)) return
-  try {
-    const { info } = message
-    attributes[keys.natsStream] = info.stream
-    attributes[keys.subscriptionName] = info.consumer
-    attributes[keys.natsSequence] = info.streamSequence
-    attributes[keys.natsDeliveryCount] = info.deliveryCount
-  } catch {
-    // Made by toJsMsg() from a message that JetStream did not deliver.
-  }
+  if (id) attributes[keys.messageId] = keys.bounded(id)
 }
 
 function wantedSpan(tracing: NatsTracing, message: Message): ProcessSpanOptions | false | undefined {

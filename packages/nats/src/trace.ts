@@ -9,15 +9,17 @@ import type {
   SubscriptionOptions,
 } from '@nats-io/nats-core'
 import { context, SpanKind } from '@opentelemetry/api'
+import { requestApi } from './api.ts'
 import * as keys from './attributes.ts'
 import { hookLoadedClasses } from './classes.ts'
 import { setTracing, tracingOf } from './connections.ts'
 import { traceIterable } from './message-iterator.ts'
 import { checkNames, type NatsTracingOptions } from './options.ts'
 import { handOver, runProcessing } from './process.ts'
+import { quietScope } from './quiet.ts'
 import { traceReplies } from './replies.ts'
 import { traceRespond, withHeaders } from './respond.ts'
-import { isSent, markSent } from './sent.ts'
+import { isSent, markSent, noteAttempt } from './sent.ts'
 import { NatsTracing, type Sending } from './tracing.ts'
 import { wrap } from './wrap.ts'
 
@@ -109,7 +111,9 @@ function request(
   { subject, payload, requestOptions }: Request<RequestOptions>,
 ): Promise<Msg> {
   const role = keys.roleOf(subject)
+  if (role === 'api') return requestApi(tracing, connection, { subject, payload, requestOptions })
   if (role !== 'message' || isSent(requestOptions?.headers)) {
+    noteAttempt(requestOptions?.headers)
     return connection.request(subject, payload, withContext(tracing, role, requestOptions))
   }
   const sending = startRequest(tracing, { subject, payload, headers: requestOptions?.headers })
@@ -161,7 +165,8 @@ function subscribe(
   // What a service does first; it may be that of a package that was loaded since.
   if (subject.startsWith('$SRV.')) hookLoadedClasses()
   const internal = keys.roleOf(subject) === 'internal' || tracing.destination(subject).temporary
-  if (internal || tracing.subscribesUntraced) {
+  // A push consumer subscribes to where the server delivers, which need be no inbox; the consumer tells of its messages.
+  if (internal || tracing.subscribesUntraced || quietScope() !== undefined) {
     return connection.subscribe(subject, options)
   }
   if (typeof options?.callback === 'function') {

@@ -3,6 +3,7 @@ import {
   type Attributes,
   type Context,
   context,
+  type Link,
   ProxyTracerProvider,
   propagation,
   type Span,
@@ -144,11 +145,16 @@ export class NatsTracing {
       ...sendAttributesOf(active),
       ...keys.messagingAttributes(destination, operation),
     })
-    if (send.messageId !== undefined) attributes[keys.messageId] = send.messageId
+    if (send.messageId !== undefined) attributes[keys.messageId] = keys.bounded(send.messageId)
     const size = sizeOf(send.payload)
     if (size !== undefined) attributes[keys.bodySize] = size
     const name = `${send.operation} ${destination.template}`
-    const span = this.tracer.startSpan(name, { kind: send.kind, attributes }, parent)
+    const links = this.#originOf(send.headers)
+    const span = this.tracer.startSpan(
+      name,
+      { kind: send.kind, attributes, ...(links === undefined ? undefined : { links }) },
+      parent,
+    )
     const carrying = this.inject(trace.setSpan(parent, span), send.headers)
     return new Sending(span, this.#withTraceDest(span, send.headers, carrying), measured)
   }
@@ -160,6 +166,13 @@ export class NatsTracing {
     const carried = send.fallback ?? extractFromHeaders(send.headers, active, this.propagator)
     if (spanContextOf(carried) !== undefined) return carried
     return this.options.rootSpans === false ? undefined : active
+  }
+
+  /** Who sends on a message with its headers, e.g. to a dead-letter subject, tells where it came from. */
+  #originOf(headers: MsgHdrs | undefined): Link[] | undefined {
+    if (headers === undefined) return undefined
+    const origin = spanContextOf(extractFromHeaders(headers, undefined, this.propagator))
+    return origin === undefined ? undefined : [{ context: origin }]
   }
 
   /** Asks the servers to report this message; those before 2.11 would hand the header on to the consumers. */

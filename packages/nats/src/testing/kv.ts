@@ -15,10 +15,30 @@ export function kvContract(harness: Harness): void {
     })
     beforeEach(() => world.spans.reset())
 
-    it('opens and creates buckets without a span', async () => {
-      const opened = await new Kvm(world.traced).open('box')
-      await opened.status()
-      assert.equal(world.spans.started, 0)
+    it('opening, making and removing a bucket, and its status, are one CLIENT span each', async () => {
+      await world.inRoot(async () => {
+        const made = await new Kvm(world.traced).create('other')
+        const opened = await new Kvm(world.traced).open('other')
+        assert.equal((await opened.status()).bucket, 'other')
+        assert.equal(await made.destroy(), true)
+      })
+      const root = world.spans.named('root')
+      assert.deepEqual(
+        world.spans.ended.map((span) => [span.name, span.kind, span.parentId]),
+        [
+          ['kvm.create other', 'CLIENT', root.spanId],
+          ['kvm.open other', 'CLIENT', root.spanId],
+          ['kv.status other', 'CLIENT', root.spanId],
+          ['kv.destroy other', 'CLIENT', root.spanId],
+          ['root', 'INTERNAL', undefined],
+        ],
+      )
+      assert.deepEqual(world.spans.named('kvm.create other').attributes, {
+        'nats.kv.bucket': 'other',
+        'nats.kv.operation': 'create',
+        'server.address': '127.0.0.1',
+        'server.port': world.server.port,
+      })
     })
 
     it('each write is one CLIENT span with its revision, and the entry carries it', async () => {
@@ -101,7 +121,7 @@ export function kvContract(harness: Harness): void {
       const onClient = await new Kvm(jetstream(world.traced)).open('box')
       await onClient.put('p', '1')
       await collect(await onClient.keys('p'))
-      assert.deepEqual(world.spans.names(), ['kv.put box', 'kv.keys box'])
+      assert.deepEqual(world.spans.names(), ['kvm.open box', 'kv.put box', 'kv.keys box'])
       world.spans.reset()
       const plain = await new Kvm(world.untraced).open('box')
       await world.inRoot(() => plain.put('p', '2'))
@@ -121,7 +141,7 @@ export function kvContract(harness: Harness): void {
       const alone = tracedKv(await new Kvm(world.untraced).open('box'))
       await alone.put('alone', '1')
       await (await tracedKvm(new Kvm(world.untraced)).open('box')).get('alone')
-      assert.deepEqual(world.spans.names(), ['kv.put box', 'kv.get box'])
+      assert.deepEqual(world.spans.names(), ['kv.put box', 'kvm.open box', 'kv.get box'])
     })
   })
 }
