@@ -50,6 +50,7 @@ export function startTelemetry(process: ProcessName, config: Config, flags: Tele
     enabled: true,
     exporter,
     ...(exporter === 'otlp' ? otlpOptions(tracing) : {}),
+    logsExporter: exporter === 'otlp' && tracing.otlp_logs ? 'otlp' : 'none',
     propagators: ['tracecontext'],
     serviceVersion: version,
     // A command is over soon, and then its spans should leave at once.
@@ -74,11 +75,33 @@ function otlpOptions(tracing: TracingConfig) {
   const { otlp_endpoint: endpoint, otlp_insecure: isInsecure } = tracing
   const scheme = isInsecure ? 'http' : 'https'
   const address = endpoint === '' ? otlpEndpointDefault : endpoint
+  const otlpEndpoint = address.includes(':/') ? address : `${scheme}://${address}`
   return {
-    otlpEndpoint: address.includes('://') ? address : `${scheme}://${address}`,
+    otlpEndpoint,
     otlpProtocol: tracing.otlp_protocol,
     otlpHeaders: tracing.otlp_headers,
+    ...(tracing.otlp_headers_file !== '' && { otlpHeadersFile: tracing.otlp_headers_file }),
+    ...tlsOptions(tracing, otlpEndpoint),
   }
+}
+
+const tlsKeys = { ca: 'otlp_certificate', cert: 'otlp_client_certificate', key: 'otlp_client_key' } as const
+
+/** Files for a connection that is plaintext stop the start: somebody believes that it is not. */
+function tlsOptions(tracing: TracingConfig, endpoint: string): { otlpTls?: Record<string, string> } {
+  const given = Object.entries(tlsKeys).filter(([, key]) => tracing[key] !== '')
+  const [first] = given
+  if (first === undefined) return {}
+  if (!endpoint.startsWith('https://'))
+    throw new Error(
+      `telemetry.tracing.${first[1]}: "${tracing[first[1]]}" needs TLS: set telemetry.tracing.otlp_insecure to false, or begin telemetry.tracing.otlp_endpoint with https://`,
+    )
+  const { otlp_client_certificate: cert, otlp_client_key: key } = tracing
+  if ((cert === '') !== (key === ''))
+    throw new Error(
+      `telemetry.tracing.otlp_client_certificate: "${cert}" and telemetry.tracing.otlp_client_key: "${key}" belong together: set both, or neither`,
+    )
+  return { otlpTls: Object.fromEntries(given.map(([name, key]) => [name, tracing[key]])) }
 }
 
 function passThrough(): Tracing {

@@ -45,7 +45,12 @@ describe('configuration', () => {
       otlp_endpoint: '',
       otlp_protocol: 'grpc',
       otlp_headers: {},
+      otlp_headers_file: '',
       otlp_insecure: true,
+      otlp_certificate: '',
+      otlp_client_certificate: '',
+      otlp_client_key: '',
+      otlp_logs: false,
     })
   })
 

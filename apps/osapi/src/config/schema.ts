@@ -141,9 +141,14 @@ const telemetry = z
         /** Checked when tracing starts, where an unknown one stops the process. */
         exporter: text(''),
         otlp_endpoint: text(''),
-        otlp_protocol: word(['grpc', 'http/protobuf'], 'grpc'),
+        otlp_protocol: word(['grpc', 'http/protobuf', 'http/json'], 'grpc'),
         otlp_headers: map(),
+        otlp_headers_file: text(''),
         otlp_insecure: boolean(true),
+        otlp_certificate: text(''),
+        otlp_client_certificate: text(''),
+        otlp_client_key: text(''),
+        otlp_logs: boolean(false),
       })
       .prefault({}),
   })

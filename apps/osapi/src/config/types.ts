@@ -50,9 +50,15 @@ export interface TracingConfig {
   /** '' and 'none': ids in the logs, nothing exported; 'stdout'; 'otlp'. Anything else stops the start of tracing. */
   readonly exporter: string
   readonly otlp_endpoint: string
-  readonly otlp_protocol: 'grpc' | 'http/protobuf'
+  readonly otlp_protocol: 'grpc' | 'http/protobuf' | 'http/json'
   readonly otlp_headers: Readonly<Record<string, string>>
+  readonly otlp_headers_file: string
   readonly otlp_insecure: boolean
+  /** PEM files; empty: none. */
+  readonly otlp_certificate: string
+  readonly otlp_client_certificate: string
+  readonly otlp_client_key: string
+  readonly otlp_logs: boolean
 }
 
 /** Where a stream or bucket keeps its data. */
