@@ -121,6 +121,15 @@ test('binary: names in any case, quoted values, and percent signs that encode no
   })
 })
 
+test('binary: on NATS the type of the data has a header of its own, which counts first', () => {
+  const headers = { 'ce-specversion': '1.0', 'ce-id': '1', 'ce-source': '/s', 'ce-type': 't' }
+  const body = bytesOf('{"a":1}')
+  const both = { ...headers, 'ce-datacontenttype': 'text/plain', 'content-type': 'application/json' }
+  assert.equal(readEvent({ headers: both, body }, 'nats').event?.data, '{"a":1}')
+  const usual = { ...headers, 'content-type': 'application/json' }
+  assert.deepEqual(readEvent({ headers: usual, body }, 'nats').event?.data, { a: 1 })
+})
+
 test('headers are read wherever they come from', () => {
   const entries = writeEvent(fullEvent, 'binary', 'nats').headers
   const body = bytesOf(JSON.stringify(fullEvent.data))
@@ -205,6 +214,7 @@ test('what cannot be written is refused with its code', () => {
     [{ extensions: { data: '2' } }, 'json', 'invalid_attribute'],
     [{ extensions: { number: 1.5 } }, 'json', 'invalid_attribute'],
     [{ extensions: { number: 2_147_483_648 } }, 'protobuf', 'invalid_attribute'],
+    [{ extensions: { number: -2_147_483_649 } }, 'protobuf', 'invalid_attribute'],
     [{ datacontenttype: 'text/plain', data: { a: 1 } }, 'json', 'invalid_data'],
     [{ datacontenttype: 'text/plain', data: { a: 1 } }, 'binary', 'invalid_data'],
     [{ datacontenttype: 'text/plain', data: { a: 1 } }, 'protobuf', 'invalid_data'],

@@ -123,6 +123,14 @@ test('what another implementation writes is what we read, with fields that are n
   })
 })
 
+test('an integer of more than 32 bits is cut, as protobuf cuts it', () => {
+  // n: 2^32 + 5, as another program with a wider field may write it.
+  const n = [42, 11, 10, 1, 0x6e, 18, 6, 16, 0x85, 0x80, 0x80, 0x80, 0x10]
+  const { body } = writeEvent({ id: '1', source: '/s', type: 't' }, 'protobuf', 'nats')
+  const { event } = readEvent({ headers, body: Uint8Array.from([...body, ...n]) }, 'nats')
+  assert.equal(event?.extensions?.['n'], 5)
+})
+
 test('the context that is put behind the encoded bytes is read by another implementation', () => {
   const propagator = w3cTraceContextPropagator()
   const context = propagator.extract(

@@ -234,6 +234,10 @@ test('the carrier for NATS puts the context into the bytes as they are, once', (
   })
   assert.equal(trace.getSpanContext(carried)?.spanId, spanId)
   assert.equal(carrier.inject(context.active(), json), undefined, 'nothing to say without a span')
+  for (const name of ['traceparent', 'tracestate']) {
+    const carrying = bytesOf(`{"specversion":"1.0","id":"1","source":"/s","type":"t","${name}":"x"}`)
+    assert.equal(carrier.inject(active, { headers: undefined, payload: carrying }), undefined, name)
+  }
 })
 
 test('the carrier for NATS never makes a message larger than the limit', () => {
