@@ -11,6 +11,7 @@ export {
   type ProbeResult,
   probeSubject,
 } from './broker-probe.ts'
+export type { EnvelopeAddition, EnvelopeCarrier, EnvelopeMessage } from './envelope.ts'
 export { tracedJetstream } from './jetstream.ts'
 export { tracedKv, tracedKvm } from './kv.ts'
 export { tracedObjectStore, tracedObjm } from './object-store.ts'

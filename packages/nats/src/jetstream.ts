@@ -80,7 +80,7 @@ async function publish({ tracing, args, untraced }: Publish): Promise<PubAck> {
   const carrying = markSent(ownHeaders(sending.headers, publishOptions?.headers))
   let failure: Failure | undefined
   try {
-    const ack = await untraced(subject, payload, { ...publishOptions, headers: carrying })
+    const ack = await untraced(subject, sending.payload, { ...publishOptions, headers: carrying })
     sending.span?.setAttributes(ackAttributes(ack))
     return ack
   } catch (error) {

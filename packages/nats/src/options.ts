@@ -1,6 +1,7 @@
 import type { JsMsg } from '@nats-io/jetstream'
 import type { Msg } from '@nats-io/nats-core'
 import type { Attributes, MeterProvider, TextMapPropagator, TracerProvider } from '@opentelemetry/api'
+import type { EnvelopeCarrier } from './envelope.ts'
 
 /**
  * What an incoming trace context is worth: `continue` takes it; `restart-with-link` starts a new trace that is only linked
@@ -40,6 +41,11 @@ export interface NatsTracingOptions {
    * then handed over as by the untraced client; see processMessage).
    */
   readonly processSpan?: (message: Msg | JsMsg) => ProcessSpanOptions | false | undefined
+  /**
+   * Carries the context in the envelope of messages too, and reads it there where the headers have no valid one, e.g.
+   * `cloudEventEnvelope()` of @throughline/cloudevents. Header and envelope name the same span. Default: none.
+   */
+  readonly envelope?: EnvelopeCarrier
   /**
    * Asks servers from 2.11 on to report each sampled message to this subject (`Nats-Trace-Dest`), for traceBrokerHops. The
    * user must be allowed to publish there, since the servers refuse the message otherwise. Not needed where the account
@@ -89,6 +95,7 @@ const allowed: {
   apiSpans: { values: [true, false] },
   settleSpans: { values: [true, false] },
   processSpan: { function: true },
+  envelope: { methods: ['inject', 'extract'] },
   brokerTraceDest: { subject: true },
 }
 

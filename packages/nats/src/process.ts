@@ -12,7 +12,8 @@ import {
   trace,
 } from '@opentelemetry/api'
 import * as keys from './attributes.ts'
-import { extractFromHeaders, spanContextOf } from './carrier.ts'
+import { spanContextOf } from './carrier.ts'
+import { extractFromHeadersOrEnvelope } from './envelope.ts'
 import { addDelivery, type Handover, handoverOf, type Message, setHandover } from './handover.ts'
 import type { Measurement, OperationOf } from './metrics.ts'
 import type { ProcessSpanOptions } from './options.ts'
@@ -130,6 +131,12 @@ export function contextOfMessage(message: Message): Context {
   return handover?.processing?.context ?? extractFromMessage(message)
 }
 
+/** With an envelope where the connection's options have one. */
+function carriedBy(tracing: NatsTracing | undefined, message: Message, base: Context): Context {
+  const { propagator, options } = tracing ?? {}
+  return extractFromHeadersOrEnvelope(message, base, { propagator, envelope: options?.envelope })
+}
+
 /** The processing of a message that a traced subscription has handed over. */
 export function processingOf(message: Message): Processing | undefined {
   return handoverOf(message)?.processing
@@ -142,7 +149,7 @@ export function processingOf(message: Message): Processing | undefined {
 export function extractFromMessage(message: Message, base: Context = ROOT_CONTEXT): Context {
   const tracing = handoverOf(message)?.tracing
   if (tracing?.trusts(message.subject) === false) return base
-  return extractFromHeaders(message.headers, base, tracing?.propagator)
+  return carriedBy(tracing, message, base)
 }
 
 /**
@@ -256,8 +263,10 @@ function incomingOf(tracing: NatsTracing, message: Message, base: Context): Inco
   const on = tracing.isOn
   // Without a tracer there is no span that the message's own could be mistaken for.
   const empty =
-    on || message.headers !== undefined ? unquiet(propagation.deleteBaggage(trace.deleteSpan(base))) : base
-  const extracted = extractFromHeaders(message.headers, empty, tracing.propagator)
+    on || message.headers !== undefined || tracing.options.envelope !== undefined
+      ? unquiet(propagation.deleteBaggage(trace.deleteSpan(base)))
+      : base
+  const extracted = carriedBy(tracing, message, empty)
   const producer = spanContextOf(extracted)
   if (!on) {
     const nothing = extracted === empty || !tracing.trusts(message.subject)

@@ -22,7 +22,7 @@ export function traceRespond(tracing: NatsTracing, message: Msg, handed: Msg = m
       fallback: contextOfMessage(handed),
     })
     try {
-      return untraced(payload, withHeaders(options, sending.headers))
+      return untraced(sending.payload, withHeaders(options, sending.headers))
     } catch (error) {
       sending.end({ error })
       throw error

@@ -91,7 +91,7 @@ function publish(
     headers: publishOptions?.headers,
   })
   try {
-    connection.publish(subject, payload, withHeaders(publishOptions, sending.headers))
+    connection.publish(subject, sending.payload, withHeaders(publishOptions, sending.headers))
   } catch (error) {
     sending.end({ error })
     throw error
@@ -117,7 +117,7 @@ function request(
     return connection.request(subject, payload, withContext(tracing, role, requestOptions))
   }
   const sending = startRequest(tracing, { subject, payload, headers: requestOptions?.headers })
-  return connection.request(subject, payload, withHeaders(requestOptions, sending.headers)).then(
+  return connection.request(subject, sending.payload, withHeaders(requestOptions, sending.headers)).then(
     (reply) => {
       sending.end()
       return reply
@@ -136,7 +136,7 @@ function requestMany(
 ): Promise<AsyncIterable<Msg>> {
   if (keys.roleOf(subject) !== 'message') return connection.requestMany(subject, payload, requestOptions)
   const sending = startRequest(tracing, { subject, payload, headers: requestOptions?.headers })
-  return connection.requestMany(subject, payload, withHeaders(requestOptions, sending.headers)).then(
+  return connection.requestMany(subject, sending.payload, withHeaders(requestOptions, sending.headers)).then(
     (replies) => {
       traceReplies(replies, sending, requestOptions?.maxWait || 1_000)
       return replies
@@ -150,7 +150,7 @@ function requestMany(
 
 function startRequest(
   tracing: NatsTracing,
-  send: { subject: string; payload: unknown; headers: RequestOptions['headers'] },
+  send: { subject: string; payload: Payload | undefined; headers: RequestOptions['headers'] },
 ): Sending {
   return tracing.startSend({ kind: SpanKind.CLIENT, operation: 'request', ...send })
 }

@@ -1,4 +1,4 @@
-import type { MsgHdrs, NatsConnection } from '@nats-io/nats-core'
+import type { MsgHdrs, NatsConnection, Payload } from '@nats-io/nats-core'
 import {
   type Attributes,
   type Context,
@@ -17,6 +17,7 @@ import {
 import * as keys from './attributes.ts'
 import { supportsTracing } from './broker-events.ts'
 import { extractFromHeaders, injectIntoHeaders, type Propagator, spanContextOf } from './carrier.ts'
+import { type Carried, injectIntoEnvelope } from './envelope.ts'
 import { type Measurement, MessagingMetrics } from './metrics.ts'
 import { checkOptions, type NatsTracingOptions } from './options.ts'
 import { sendAttributesOf } from './send-attributes.ts'
@@ -140,7 +141,7 @@ export class NatsTracing {
     const operation = sendOperations[send.operation]
     const measured = this.metrics.start({ operation, destination, addServer: this.addServer })
     const parent = this.isOn ? this.#parentOf(send, active) : undefined
-    if (parent === undefined) return new Sending(undefined, this.inject(active, send.headers), measured)
+    if (parent === undefined) return new Sending(undefined, this.#carry(active, send), measured)
     const attributes = this.addServer({
       ...sendAttributesOf(active),
       ...keys.messagingAttributes(destination, operation),
@@ -155,8 +156,14 @@ export class NatsTracing {
       { kind: send.kind, attributes, ...(links === undefined ? undefined : { links }) },
       parent,
     )
-    const carrying = this.inject(trace.setSpan(parent, span), send.headers)
-    return new Sending(span, this.#withTraceDest(span, send.headers, carrying), measured)
+    const { headers, payload } = this.#carry(trace.setSpan(parent, span), send)
+    return new Sending(span, { headers: this.#withTraceDest(span, send.headers, headers), payload }, measured)
+  }
+
+  /** The message as it goes out, with the context in its headers, and in its envelope where it has one. */
+  #carry(from: Context, { headers: given, payload }: SendOptions): Carried {
+    const headers = this.inject(from, given)
+    return injectIntoEnvelope(this.options.envelope, from, { headers, payload, given })
   }
 
   /** Undefined where the options want no span. */
@@ -198,23 +205,26 @@ export interface SendOptions {
   readonly kind: SpanKind.PRODUCER | SpanKind.CLIENT
   readonly operation: keyof typeof sendOperations
   readonly subject: string
-  readonly payload: unknown
+  readonly payload: Payload | undefined
   readonly headers: MsgHdrs | undefined
   readonly messageId?: string | undefined
   readonly fallback?: Context | undefined
 }
 
-/** A message on its way: its headers, and what ends with it. */
+/** A message on its way: its headers and payload, and what ends with it. */
 export class Sending {
   /** Undefined without a tracer, and where the options say so. */
   readonly span: Span | undefined
   readonly headers: MsgHdrs | undefined
+  /** What to send in the place of the payload that was given. */
+  readonly payload: Payload | undefined
   readonly #measured: Measurement | undefined
   #ended = false
 
-  constructor(span: Span | undefined, headers: MsgHdrs | undefined, measured: Measurement | undefined) {
+  constructor(span: Span | undefined, { headers, payload }: Carried, measured: Measurement | undefined) {
     this.span = span
     this.headers = headers
+    this.payload = payload
     this.#measured = measured
   }
 

@@ -9,6 +9,7 @@ export interface BrokerSpanView {
   readonly traceId: string
   readonly spanId: string
   readonly parentId: string | undefined
+  readonly linkIds: readonly string[]
   readonly attributes: Attributes
   readonly events: readonly (readonly [string, Attributes])[]
   readonly startTime: HrTime
@@ -47,6 +48,7 @@ export class BrokerSpans {
       traceId: span.spanContext().traceId,
       spanId: span.spanContext().spanId,
       parentId: span.parentSpanContext?.spanId,
+      linkIds: span.links.map((link) => link.context.spanId),
       attributes: span.attributes,
       events: span.events.map(({ name, attributes = {} }) => [name, attributes]),
       startTime: span.startTime,
