@@ -17,6 +17,29 @@ export { createMtlsClient, type MtlsClient } from './mtls/mtls-client.ts'
 export { MtlsError, type MtlsErrorCode } from './mtls/mtls-error.ts'
 export { createMtlsServer, type MtlsServer, requireClientCertificate } from './mtls/mtls-server.ts'
 export type { TlsFiles, TlsReloading } from './mtls/tls-material.ts'
+export { BusError, type BusErrorCode } from './natsbus/bus-error.ts'
+export { type BusEvent, type ChangeEvent, ProtoData } from './natsbus/bus-event.ts'
+export {
+  type BusConsumer,
+  type BusDelivery,
+  type BusHandler,
+  type ConsumerOptions,
+  startConsumer,
+} from './natsbus/consumer.ts'
+export type { EnvelopeFormat } from './natsbus/envelope.ts'
+export {
+  type BusMessage,
+  type BusPublisher,
+  createPublisher,
+  noopPublisher,
+  type Published,
+  type PublisherOptions,
+} from './natsbus/publisher.ts'
+export {
+  createReliablePublisher,
+  type ReliabilityOptions,
+  type ReliablePublisher,
+} from './natsbus/reliable-publisher.ts'
 export {
   callDownstream,
   type DownstreamOptions,
