@@ -57,3 +57,47 @@ MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgEAOoWwWDMQR1Q3fY
 QUY3v0ylR9jI0Bm0lZdUReQ/8lJklvT2r4gjAtCqgRPoaHbQx0akzuLA
 -----END PRIVATE KEY-----
 `
+
+/** For localhost, signed by itself, valid for one day of 2020. */
+export const expiredCert: string = `-----BEGIN CERTIFICATE-----
+MIIBhjCCASugAwIBAgIUHdnsX+JPwuiiCpWgHXksBPSlib0wCgYIKoZIzj0EAwIw
+IzEhMB8GA1UEAwwYdGhyb3VnaGxpbmUgdGVzdCBleHBpcmVkMB4XDTIwMDEwMTAw
+MDAwMFoXDTIwMDEwMjAwMDAwMFowIzEhMB8GA1UEAwwYdGhyb3VnaGxpbmUgdGVz
+dCBleHBpcmVkMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAECoW7m/b2Y3WxZc5H
+UGZgkFNlU2qxBQyhj4ekJwgyBT2u31+ggh4cD0Dx3ynMDE44kgrU9dTi0ignze9K
+MH9f86M9MDswGgYDVR0RBBMwEYIJbG9jYWxob3N0hwR/AAABMB0GA1UdDgQWBBSJ
+fLb2qQTX754Q8v1WytAXHtJsUjAKBggqhkjOPQQDAgNJADBGAiEA/L/KbrOGQQQC
+y7HbMtI8dvejU/OZYZe9Inzh+tGv+o0CIQCvfTjfefBitTMloUOiXgtekNrSFYhV
+V1r7qN6AZmWC4g==
+-----END CERTIFICATE-----
+`
+
+/** Of expiredCert. */
+export const expiredKey: string = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQga0ROi7UglOLtV4TD
+RmOEzhetiaWK3HQ0U/4dMZkFPsGhRANCAAQKhbub9vZjdbFlzkdQZmCQU2VTarEF
+DKGPh6QnCDIFPa7fX6CCHhwPQPHfKcwMTjiSCtT11OLSKCfN70owf1/z
+-----END PRIVATE KEY-----
+`
+
+/** For another host, signed by itself: nobody trusts it unless told to. */
+export const strangerCert: string = `-----BEGIN CERTIFICATE-----
+MIIBiTCCATCgAwIBAgIURFyAWCGoH/czInzXHliiUFwFJ8gwCgYIKoZIzj0EAwIw
+JDEiMCAGA1UEAwwZdGhyb3VnaGxpbmUgdGVzdCBzdHJhbmdlcjAgFw0yMDAxMDEw
+MDAwMDBaGA8yMTIwMDEwMTAwMDAwMFowJDEiMCAGA1UEAwwZdGhyb3VnaGxpbmUg
+dGVzdCBzdHJhbmdlcjBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABODkvJQkJEK/
+8c+65RJToTBmhuO05D6lBoFYcbEh3OiW3LQEYQwwhBnagaOevBIBqX+exAgnpBaU
+3t3BiUSD7eejPjA8MBsGA1UdEQQUMBKCEHN0cmFuZ2VyLmV4YW1wbGUwHQYDVR0O
+BBYEFK/BUfDoexnKJdWo6IIfkuv3KGEaMAoGCCqGSM49BAMCA0cAMEQCIHVtmMZ/
+XGM/v6PvQBen1aJ1oEoErNWleqP4uFi8zFZOAiAtzk6R04eulbZhS7fAQoNrgNWl
+XbbxmbaNsCeE8MrigA==
+-----END CERTIFICATE-----
+`
+
+/** Of strangerCert. */
+export const strangerKey: string = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgYGVjZVXNHQ2+0qwf
+GmhifSnewG5zLsFYCoPuac4J3WGhRANCAATg5LyUJCRCv/HPuuUSU6EwZobjtOQ+
+pQaBWHGxIdzolty0BGEMMIQZ2oGjnrwSAal/nsQIJ6QWlN7dwYlEg+3n
+-----END PRIVATE KEY-----
+`

@@ -20,6 +20,9 @@ const untrusted =
 const noClientCertificate = 'the collector asks for a client certificate: is ours given, and the right one?'
 const wantsTls = 'does this port want TLS? Then the endpoint begins with https://'
 
+/** A server that checks the client's certificate after its own last message can only hang up. */
+const brokeAfterHandshake = 'does the collector ask for a client certificate, and accept ours?'
+
 /** By the codes and texts of Node.js and OpenSSL. */
 const tlsAdvice: readonly (readonly [RegExp, string])[] = [
   [/SELF_SIGNED|UNABLE_TO_(?:GET_ISSUER|VERIFY)|SIGNATURE_FAILURE|CERT_UNTRUSTED/, untrusted],
@@ -39,7 +42,7 @@ function adviceFor(attempt: FailedAttempt, text: string): string | undefined {
   for (const [pattern, advice] of isTls ? tlsAdvice : [])
     if (pattern.test(code) || pattern.test(text)) return advice
   const isEnd = code === 'ECONNRESET' || code === 'EPIPE' || code === noStatusCode
-  if (isEnd && isFirstOnConnection) return isTls ? undefined : wantsTls
+  if (isEnd && isFirstOnConnection) return isTls ? brokeAfterHandshake : wantsTls
   if (!isTls && isTlsAlert(error)) return wantsTls
   return code.startsWith('HPE_') || code === 'ERR_HTTP2_ERROR' ? `does this port speak ${speaks}?` : undefined
 }
