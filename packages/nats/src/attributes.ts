@@ -174,7 +174,9 @@ export type SubjectRole =
 
 const dollar = 36
 
-export function roleOf(subject: string): SubjectRole {
+export function roleOf(subject: unknown): SubjectRole {
+  // What is no subject gets the client's own answer.
+  if (typeof subject !== 'string' || subject === '') return 'internal'
   if (subject.charCodeAt(0) !== dollar) return 'message'
   if (subject.startsWith('$SRV.')) return 'internal'
   if (!subject.startsWith('$JS.')) return storeRole(subject, 0) ?? 'message'

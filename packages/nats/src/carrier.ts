@@ -77,8 +77,10 @@ export function copyHeaders(source: MsgHdrs): MsgHdrs {
 }
 
 function copyWithout(source: MsgHdrs | undefined, fields: readonly string[]): MsgHdrs {
-  const copy = headers()
-  if (source === undefined) return copy
+  if (source === undefined) return headers()
+  // The status line is the user's too; a code without a text is none that headers() would make.
+  const copy =
+    source.code > 0 && source.description !== '' ? headers(source.code, source.description) : headers()
   for (const [name, values] of source) {
     // The tracestate of another traceparent must not stay behind. Baggage is the user's to set by hand.
     const lowerName = name.toLowerCase()

@@ -1,7 +1,7 @@
 import type { MsgHdrs, Payload } from '@nats-io/nats-core'
 import { headers as newHeaders } from '@nats-io/nats-core'
 import { type Context, trace } from '@opentelemetry/api'
-import { extractFromHeaders, type Propagator, spanContextOf } from './carrier.ts'
+import { copyHeaders, extractFromHeaders, type Propagator, spanContextOf } from './carrier.ts'
 
 /**
  * Reads and writes the context of messages whose payload is an envelope with a place for it; `cloudEventEnvelope()` of
@@ -52,7 +52,7 @@ export function injectIntoEnvelope(
 
 function withAdded(source: MsgHdrs | undefined, added: EnvelopeAddition['headers']): MsgHdrs | undefined {
   if (added === undefined) return source
-  const target = source ?? newHeaders()
+  const target = source === undefined ? newHeaders() : copyHeaders(source)
   for (const [name, value] of added) target.append(name, value)
   return target
 }

@@ -81,7 +81,7 @@ function publish(
 ): void {
   const role = keys.roleOf(subject)
   if (role !== 'message' || isSent(publishOptions?.headers)) {
-    return connection.publish(subject, payload, withContext(tracing, role, publishOptions))
+    return connection.publish(subject, payload, withContext(tracing, { role, payload }, publishOptions))
   }
   const sending = tracing.startSend({
     kind: SpanKind.PRODUCER,
@@ -114,7 +114,7 @@ function request(
   if (role === 'api') return requestApi(tracing, connection, { subject, payload, requestOptions })
   if (role !== 'message' || isSent(requestOptions?.headers)) {
     noteAttempt(requestOptions?.headers)
-    return connection.request(subject, payload, withContext(tracing, role, requestOptions))
+    return connection.request(subject, payload, withContext(tracing, { role, payload }, requestOptions))
   }
   const sending = startRequest(tracing, { subject, payload, headers: requestOptions?.headers })
   return connection.request(subject, sending.payload, withHeaders(requestOptions, sending.headers)).then(
@@ -161,10 +161,11 @@ function subscribe(
   subject: string,
   options?: SubscriptionOptions,
 ): Subscription {
-  // Inboxes receive replies to requests of the client's own, JetStream's and the user's: not messages to be processed.
+  const role = keys.roleOf(subject)
   // What a service does first; it may be that of a package that was loaded since.
-  if (subject.startsWith('$SRV.')) hookLoadedClasses()
-  const internal = keys.roleOf(subject) === 'internal' || tracing.destination(subject).temporary
+  if (role === 'internal') hookLoadedClasses()
+  // Inboxes receive replies to requests of the client's own, JetStream's and the user's: not messages to be processed.
+  const internal = role === 'internal' || tracing.destination(subject).temporary
   // A push consumer subscribes to where the server delivers, which need be no inbox; the consumer tells of its messages.
   if (internal || tracing.subscribesUntraced || quietScope() !== undefined) {
     return connection.subscribe(subject, options)
@@ -206,9 +207,12 @@ function tracedCallback(callback: Callback, { tracing, group, pattern }: Receive
 /** For what gets no span: a store's write still carries the writer's context. */
 function withContext<O extends PublishOptions | RequestOptions>(
   tracing: NatsTracing,
-  role: keys.SubjectRole,
+  { role, payload }: { readonly role: keys.SubjectRole; readonly payload: Payload | undefined },
   options: O | undefined,
 ): O | undefined {
   if (role !== 'store') return options
-  return withHeaders(options, markSent(tracing.inject(context.active(), options?.headers)))
+  return withHeaders(
+    options,
+    markSent(tracing.inject(context.active(), { headers: options?.headers, payload })),
+  )
 }

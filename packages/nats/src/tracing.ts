@@ -3,6 +3,7 @@ import {
   type Attributes,
   type Context,
   context,
+  diag,
   type Link,
   ProxyTracerProvider,
   propagation,
@@ -45,6 +46,7 @@ export class NatsTracing {
   #subscribesUntraced = false
   #provider: TracerProvider = noTracerProvider
   #tracer: Tracer | undefined
+  #toldTooLarge = false
   #server = ''
   #address = ''
   #port: number = Number.NaN
@@ -162,8 +164,9 @@ export class NatsTracing {
 
   /** The message as it goes out, with the context in its headers, and in its envelope where it has one. */
   #carry(from: Context, { headers: given, payload }: SendOptions): Carried {
-    const headers = this.inject(from, given)
-    return injectIntoEnvelope(this.options.envelope, from, { headers, payload, given })
+    const headers = this.inject(from, { headers: given, payload })
+    const carried = injectIntoEnvelope(this.options.envelope, from, { headers, payload, given })
+    return this.#fits(carried) ? carried : { headers, payload }
   }
 
   /** Undefined where the options want no span. */
@@ -194,10 +197,30 @@ export class NatsTracing {
     return sent
   }
 
-  inject(from: Context, source: MsgHdrs | undefined): MsgHdrs | undefined {
+  /** The headers with the context, or the given ones where the server takes no more. */
+  inject(from: Context, given: Carried): MsgHdrs | undefined {
     // Some old servers end the connection when they get headers.
-    if (this.#connection?.info?.headers === false) return source
-    return injectIntoHeaders(from, source, this.propagator)
+    if (this.#connection?.info?.headers === false) return given.headers
+    const headers = injectIntoHeaders(from, given.headers, this.propagator)
+    if (headers === given.headers || this.#fits({ headers, payload: given.payload })) return headers
+    this.#tellTooLarge()
+    return given.headers
+  }
+
+  /** False for a message that the client would refuse, though without us it might not. */
+  #fits({ headers, payload }: Carried): boolean {
+    const sizeBytesMax = this.#connection?.info?.max_payload
+    // A character has three bytes at most: nearly all messages are far from where it matters.
+    if (sizeBytesMax === undefined || (payload?.length ?? 0) * 3 < sizeBytesMax / 2) return true
+    return (sizeOf(payload) ?? 0) + headersSizeBytes(headers) + addedLaterBytes <= sizeBytesMax
+  }
+
+  #tellTooLarge(): void {
+    if (this.#toldTooLarge) return
+    this.#toldTooLarge = true
+    diag.warn(
+      '@throughline/nats: a message as large as the server takes goes without trace context; told once',
+    )
   }
 }
 
@@ -261,6 +284,18 @@ export function recordError(span: Span, error: unknown): void {
 
 export function errorTypeOf(error: unknown): string {
   return error instanceof Error ? error.name : 'Error'
+}
+
+/** What the JetStream client and brokerTraceDest put into the headers afterwards. */
+const addedLaterBytes = 1_024
+
+/** As the client writes them; a user's own 8 KiB of headers are no reason to be wrong. */
+function headersSizeBytes(headers: MsgHdrs | undefined): number {
+  let size = 0
+  for (const [name, values] of headers ?? []) {
+    for (const value of values) size += Buffer.byteLength(name) + Buffer.byteLength(value) + 4
+  }
+  return size
 }
 
 function sizeOf(payload: unknown): number | undefined {

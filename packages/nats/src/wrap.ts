@@ -20,7 +20,8 @@ export function wrap<T extends object>(
       }
       const known = bound.get(property)
       if (known?.method === value) return known.bound
-      const method: unknown = value.bind(target)
+      // Not bind(): V8 takes no bound function for `await using` (Node 24).
+      const method = (...args: unknown[]): unknown => Reflect.apply(value, target, args)
       bound.set(property, { method: value, bound: method })
       return method
     },
