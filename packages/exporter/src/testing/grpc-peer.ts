@@ -15,11 +15,16 @@ export type GrpcResponder = (index: number) => Buffer | Partial<grpc.StatusObjec
 /** A real gRPC server with one of OTLP's services, its messages left as bytes. */
 export async function startGrpcPeer(
   respond: GrpcResponder,
-  options: { port?: number; credentials?: grpc.ServerCredentials; service?: string } = {},
+  options: {
+    port?: number
+    credentials?: grpc.ServerCredentials
+    service?: string
+    server?: grpc.ServerOptions
+  } = {},
 ): Promise<GrpcPeer> {
   const requests: { body: Buffer; metadata: grpc.Metadata }[] = []
   const waiting = new Set<() => void>()
-  const server = new grpc.Server()
+  const server = new grpc.Server(options.server)
   const service: grpc.ServiceDefinition = {
     Export: {
       path: `/opentelemetry.proto.collector.${options.service ?? 'trace.v1.TraceService'}/Export`,
