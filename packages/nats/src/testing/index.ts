@@ -1,11 +1,15 @@
+import { apiContract } from './api.ts'
 import { carrierContract } from './carriers.ts'
+import { consumerEndContract } from './consumer-ends.ts'
 import { consumerContract } from './consumers.ts'
 import { coreContract } from './core.ts'
+import { deadLetterContract } from './dead-letters.ts'
 import type { Harness } from './harness.ts'
 import { jetstreamContract } from './jetstream.ts'
 import { kvContract } from './kv.ts'
 import { lifecycleContract } from './lifecycle.ts'
 import { loopContract } from './loops.ts'
+import { objectStoreContract } from './object-store.ts'
 import { servicesContract } from './services.ts'
 import { settleContract } from './settle.ts'
 
@@ -16,8 +20,12 @@ export function natsContract(harness: Harness): void {
   carrierContract(harness)
   jetstreamContract(harness)
   consumerContract(harness)
+  consumerEndContract(harness)
   settleContract(harness)
+  deadLetterContract(harness)
+  apiContract(harness)
   kvContract(harness)
+  objectStoreContract(harness)
   servicesContract(harness)
   lifecycleContract(harness)
 }
