@@ -226,10 +226,11 @@ export class ChunkExporter<Item extends ScopedItem> {
 
   /** Gives the worker what it has not got yet. */
   #post(): void {
-    if (!this.#worker.isAvailable) {
-      this.#doWithoutWorker()
-      return
-    }
+    if (!this.#sent.hasUnposted) return
+    // A start that fails comes back here by onCrash, and in the end to doing without.
+    this.#worker.start()
+    if (!this.#worker.isAvailable) this.#doWithoutWorker()
+    if (!this.#worker.isStarted) return
     for (const [chunkId, { itemCount, bytes }] of this.#sent.takeUnposted())
       this.#worker.post({ kind: 'chunk', chunkId, itemCount, bytes })
   }
@@ -247,7 +248,7 @@ export class ChunkExporter<Item extends ScopedItem> {
 
   #onCrash(cause: string): void {
     this.#account.drop('worker_crash', this.#sent.crashed(), cause)
-    if (this.#sent.bytes > 0) this.#post()
+    this.#post()
   }
 
   #flush(wait: WaitOptions): Promise<FlushResult> {

@@ -34,6 +34,8 @@ export class ExporterEnd implements Ending {
   #endedAtLastIdle = 0
   #savedCountBefore = 0
   #failureCountBefore = 0
+  /** The worker was asked to save, and will answer. */
+  #isSaving = false
   /** The `exit` event is over for us: what ends now, in another listener of it, has only `saveLate`. */
   isOver = false
 
@@ -77,12 +79,16 @@ export class ExporterEnd implements Ending {
     finishChunk()
     this.#savedCountBefore = account.savedCount
     this.#failureCountBefore = account.failureCount
+    this.#isSaving = false
     if (this.#leftMs <= 0) return
     if (settings.worker.spool === undefined) {
       if (book.pending === 0 || this.#isTried) return
       post()
       worker.post({ kind: 'flush' })
-    } else if (worker.isReady) {
+    } else {
+      // One that still boots would hold the end up: then the host writes.
+      this.#isSaving = worker.isReady
+      if (!this.#isSaving) return
       post()
       worker.post({ kind: 'save', isFinal: isLast(cause), reason: nameOf(cause) })
     }
@@ -97,8 +103,8 @@ export class ExporterEnd implements Ending {
       const isDone = (): boolean => book.pending === 0 || account.failureCount > this.#failureCountBefore
       if (book.pending > 0 && timeoutMs > 0 && !this.#isTried) worker.waitUntil(isDone, timeoutMs)
     } else {
-      if (worker.isReady) worker.waitUntil(() => account.savedCount > this.#savedCountBefore, timeoutMs)
-      if (book.pending > 0 && (isLast(cause) || !worker.isReady)) this.#writeRest(nameOf(cause))
+      if (this.#isSaving) worker.waitUntil(() => account.savedCount > this.#savedCountBefore, timeoutMs)
+      if (book.pending > 0 && (isLast(cause) || !this.#isSaving)) this.#writeRest(nameOf(cause))
     }
     if (!isLast(cause)) return
     this.#leftMs -= performance.now() - startMs

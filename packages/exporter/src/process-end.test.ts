@@ -1,37 +1,17 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { describe, it } from 'node:test'
 import { decodeTraces } from '@throughline/otlp'
 import { startGrpcPeer } from './testing/grpc-peer.ts'
 import { accept, startHttpPeer, unusedPort } from './testing/http-peer.ts'
+import { type ProgramEnd, runProgram } from './testing/run-program.ts'
 
-const moduleUrl = (path: string): string => JSON.stringify(new URL(path, import.meta.url).href)
-
-interface ChildEnd {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-/** Runs a program that has `endSpans(count)` and `exporter`, made with these options, until it ends by itself. */
-async function run(options: object, program: string, nodeArgs: readonly string[] = []): Promise<ChildEnd> {
-  const source = `
-    import { createOtlpExporter } from ${moduleUrl('./index.js')}
-    import { testSpan } from ${moduleUrl('./testing/span.js')}
-    const exporter = createOtlpExporter({
-      protocol: 'http/protobuf', resource: {}, clock: { originUnixNano: 0n }, ...${JSON.stringify(options)},
-    })
-    const endSpans = (count) => { for (let index = 0; index < count; index++) exporter.onEnd(testSpan(index)) }
-    ${program}`
-  const child = spawn(process.execPath, [...nodeArgs, '--input-type=module', '-e', source], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let stdout = ''
-  let stderr = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
-  const [code] = await once(child, 'close')
+/** Runs a program with an exporter of these options until it ends by itself. */
+async function run(
+  exporter: object,
+  program: string,
+  nodeArgs: readonly string[] = [],
+): Promise<Omit<ProgramEnd, 'signal'>> {
+  const { code, stdout, stderr } = await runProgram(program, { exporter, nodeArgs })
   return { code, stdout, stderr }
 }
 

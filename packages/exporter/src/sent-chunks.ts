@@ -4,8 +4,6 @@ export interface SentChunk {
   readonly itemCount: number
   /** The bytes in use, in memory that both threads see. */
   readonly bytes: Uint8Array
-  /** A worker has it, or will read it. */
-  readonly isPosted: boolean
   /** How many export threads died with it in their hands. */
   readonly crashCount: number
 }
@@ -38,7 +36,7 @@ export class SentChunks {
   readonly #onFree: (buffer: ArrayBufferLike) => void
   #lastChunkId = 0
   #bytes = 0
-  #unpostedCount = 0
+  readonly #unpostedIds = new Set<number>()
   #spooledChunkCount = 0
   #spooledItemCount = 0
 
@@ -50,6 +48,10 @@ export class SentChunks {
   /** Memory that the unsettled chunks hold. */
   get bytes(): number {
     return this.#bytes
+  }
+
+  get hasUnposted(): boolean {
+    return this.#unpostedIds.size > 0
   }
 
   /** Chunks in memory, with their ids. */
@@ -64,18 +66,19 @@ export class SentChunks {
 
   /** A chunk is handed over, and waits for `takeUnposted`. */
   add(chunk: Pick<SentChunk, 'bytes' | 'itemCount'>): void {
-    this.#chunks.set(++this.#lastChunkId, { ...chunk, isPosted: false, crashCount: 0 })
-    this.#unpostedCount++
+    this.#chunks.set(++this.#lastChunkId, { ...chunk, crashCount: 0 })
+    this.#unpostedIds.add(this.#lastChunkId)
     this.#bytes += chunk.bytes.buffer.byteLength
   }
 
   /** Those that no worker has yet, oldest first; they count as posted from now on. */
-  takeUnposted(): readonly [number, SentChunk][] {
-    if (this.#unpostedCount === 0) return []
-    this.#unpostedCount = 0
-    const unposted = [...this.#chunks].filter(([, { isPosted }]) => !isPosted)
-    for (const [chunkId, chunk] of unposted) this.#chunks.set(chunkId, { ...chunk, isPosted: true })
-    return unposted
+  takeUnposted(): readonly (readonly [number, SentChunk])[] {
+    const unposted = [...this.#unpostedIds].toSorted((a, b) => a - b)
+    this.#unpostedIds.clear()
+    return unposted.flatMap((chunkId) => {
+      const chunk = this.#chunks.get(chunkId)
+      return chunk === undefined ? [] : [[chunkId, chunk] as const]
+    })
   }
 
   /** They are on disk: memory forgets them. Returns how many items they have. */
@@ -140,12 +143,12 @@ export class SentChunks {
   crashed(): readonly SettledChunk[] {
     const givenUp: SettledChunk[] = []
     for (const [chunkId, chunk] of this.#chunks) {
-      const { itemCount, crashCount, isPosted } = chunk
-      if (!isPosted) continue
+      const { itemCount, crashCount } = chunk
+      if (this.#unpostedIds.has(chunkId)) continue
       if (crashCount > 0) givenUp.push({ chunkId, itemCount, place: 'memory' })
       else {
-        this.#chunks.set(chunkId, { ...chunk, isPosted: false, crashCount: 1 })
-        this.#unpostedCount++
+        this.#chunks.set(chunkId, { ...chunk, crashCount: 1 })
+        this.#unpostedIds.add(chunkId)
       }
     }
     return givenUp
@@ -184,7 +187,7 @@ export class SentChunks {
   #remove(chunkId: number): SentChunk | undefined {
     const chunk = this.#chunks.get(chunkId)
     if (chunk === undefined) return undefined
-    if (!chunk.isPosted) this.#unpostedCount--
+    this.#unpostedIds.delete(chunkId)
     this.#chunks.delete(chunkId)
     this.#bytes -= chunk.bytes.buffer.byteLength
     return chunk

@@ -268,4 +268,23 @@ describe('ExportQueue', () => {
     assert.deepEqual(events, [])
     assert.equal(timerCount(), 0, 'a timer would hold up the end of the thread')
   })
+
+  it('drops the oldest that are in memory only and not on their way, and no more than needed', async () => {
+    const { queue, add, answer, events, calls } = rig({ requestBytesMax: 10 })
+    for (const chunkId of [1, 2, 3, 4, 5]) add(chunkId)
+    await answer(unavailable)
+    queue.dropOldest(11)
+    assert.deepEqual(events.at(-1), {
+      kind: 'dropped',
+      chunks: [chunk(1), chunk(2)],
+      reason: 'queue_full',
+      cause: 'the oldest gave way',
+    })
+    queue.flush()
+    for (let rest = 0; rest < 3; rest++) await answer(accepted)
+    assert.deepEqual(
+      calls.map(({ body }) => body[0]),
+      [1, 3, 4, 5],
+    )
+  })
 })

@@ -93,6 +93,8 @@ export class Pipeline {
       if (this.#onChange === undefined) return
       this.#onChange = undefined
       cancel()
+      // The host may have gone on since, in other listeners of its exit event.
+      this.#spool?.saveAll()
       this.stop(reason)
       report({ kind: 'saved' })
       onEnd()
