@@ -7,9 +7,6 @@ import type { EndCause, Ending } from './process-end.ts'
 import type { SentChunks } from './sent-chunks.ts'
 import type { WorkerHandle } from './worker-handle.ts'
 
-/** A signal that somebody else listens to holds the host up no longer than this, since it may go on living. */
-const signalWaitMsMax = 100
-
 export interface ExporterEndParts {
   readonly settings: ExporterSettings
   readonly worker: WorkerHandle
@@ -97,7 +94,7 @@ export class ExporterEnd implements Ending {
   #finish(cause: EndCause): void {
     const { settings, worker, account, book } = this.#parts
     const { spool } = settings.worker
-    const timeoutMs = isLast(cause) ? this.#leftMs : Math.min(this.#leftMs, signalWaitMsMax)
+    const timeoutMs = this.#leftMs
     const startMs = performance.now()
     if (spool === undefined) {
       const isDone = (): boolean => book.pending === 0 || account.failureCount > this.#failureCountBefore
