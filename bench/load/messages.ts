@@ -25,3 +25,16 @@ export interface SinkCount {
   readonly spanCount: number
   readonly bodyCount: number
 }
+
+export const natsScenarios = ['request', 'consume'] as const
+
+export interface NatsRequest {
+  readonly scenario: (typeof natsScenarios)[number]
+  readonly durationMs: number
+}
+
+export interface NatsResult {
+  readonly count: number
+  readonly durationMs: number
+  readonly cpuMs: number
+}
