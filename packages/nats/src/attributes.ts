@@ -66,7 +66,7 @@ const templateCharsMax = 256
  * that look like ids become `{id}`.
  */
 export function destinationOf(subject: string, mapper: DestinationMapper, pattern?: string): Destination {
-  if (subject.startsWith(mapper.inboxPrefix) && subject[mapper.inboxPrefix.length] === '.') {
+  if (isInbox(subject, mapper)) {
     // An inbox is made for one reply: even as an attribute its full name says nothing.
     const name = `${mapper.inboxPrefix}.*`
     return { name, template: name, temporary: true }
@@ -81,6 +81,10 @@ export function destinationOf(subject: string, mapper: DestinationMapper, patter
     template: template.length > templateCharsMax ? `${template.slice(0, templateCharsMax - 1)}…` : template,
     temporary: false,
   }
+}
+
+export function isInbox(subject: string, { inboxPrefix }: DestinationMapper): boolean {
+  return subject.startsWith(inboxPrefix) && subject[inboxPrefix.length] === '.'
 }
 
 function wildcardOf(pattern: string | undefined): string | undefined {

@@ -1,4 +1,4 @@
-import { headers, Match, type MsgHdrs } from '@nats-io/nats-core'
+import { headers, Match, type MsgHdrs, MsgHdrsImpl } from '@nats-io/nats-core'
 import {
   type Context,
   isSpanContextValid,
@@ -66,11 +66,30 @@ const headersSetter: TextMapSetter<HeadersCarrier> = {
     if (carrier.headers === undefined) {
       carrier.headers = copyWithout(carrier.source, carrier.propagator.fields())
     }
-    // Looking for other spellings of the name costs a microsecond, and fresh headers have none.
-    const match = carrier.source === undefined ? Match.Exact : Match.IgnoreCase
-    carrier.headers.set(key.toLowerCase(), value, match)
+    const name = key.toLowerCase()
+    if (carrier.source === undefined) setFresh(carrier.headers, name, value)
+    else carrier.headers.set(name, value, Match.IgnoreCase)
   },
 }
+
+const validNames = new Set<string>()
+
+/** In headers that are ours alone nobody has spelt the name otherwise, which set() would look for, for a microsecond. */
+function setFresh(target: MsgHdrs, name: string, value: string): void {
+  if (
+    target instanceof MsgHdrsImpl &&
+    validNames.has(name) &&
+    !value.includes('\r') &&
+    !value.includes('\n')
+  ) {
+    target.headers.set(name, [value.trim()])
+    return
+  }
+  target.set(name, value)
+  if (validNames.size < validNamesMax) validNames.add(name)
+}
+
+const validNamesMax = 16
 
 export function copyHeaders(source: MsgHdrs): MsgHdrs {
   return copyWithout(source, [])

@@ -29,6 +29,8 @@ export interface IterableSetup<M> {
   /** The subject of the subscription, which may have wildcards. */
   readonly pattern?: string | undefined
   readonly onMessage?: (message: M) => void
+  /** Called when the message's processing has begun. */
+  readonly onHandedOver?: (message: M) => void
   /** The loop has ended, has failed or was left. May be called again. */
   readonly onEnd?: (failure?: Failure) => void
 }
@@ -88,9 +90,10 @@ class MessageIterator<M extends Message> implements AsyncIterableIterator<M> {
   #start(message: M, { base, entered }: { base: Context; entered: ContextHolder }): void {
     // Two next() without an await between them: the first message is done when the second arrives.
     this.#finish()
-    const { tracing, group, pattern, onMessage } = this.#setup
+    const { tracing, group, pattern, onMessage, onHandedOver } = this.#setup
     onMessage?.(message)
     const processing = handOver(tracing, message, { base, group, pattern })
+    onHandedOver?.(message)
     if (processing === undefined) return
     entered.current = processing.context
     this.#context = processing.context

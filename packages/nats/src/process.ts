@@ -19,7 +19,7 @@ import type { Measurement, OperationOf } from './metrics.ts'
 import type { ProcessSpanOptions } from './options.ts'
 import { unquiet } from './quiet.ts'
 import { traceSettling } from './settle.ts'
-import { errorTypeOf, type Failure, NatsTracing, recordError } from './tracing.ts'
+import { errorTypeOf, type Failure, isUnsampled, NatsTracing, recordError } from './tracing.ts'
 
 /** The processing of one message: its span, and the context in which its handler runs. */
 export class Processing {
@@ -102,11 +102,17 @@ export function handOver(tracing: NatsTracing, message: Message, delivery: Deliv
     noteHandOver(tracing, message)
     return undefined
   }
-  const processing = startProcessing(tracing, message, { ...delivery, ...wanted, delivered: true })
-  // Nothing to run in, nothing to end: as by the untraced client.
-  if (processing.isEmpty && processing.context === delivery.base) return undefined
+  const processing = startProcessing(tracing, message, {
+    base: delivery.base,
+    group: delivery.group,
+    pattern: delivery.pattern,
+    name: wanted?.name,
+    attributes: wanted?.attributes,
+    delivered: true,
+  })
   note(message, { tracing, processing })
-  return processing
+  // Nothing to run in, nothing to end: as by the untraced client.
+  return processing.isEmpty && processing.context === delivery.base ? undefined : processing
 }
 
 function note(message: Message, handover: Handover): void {
@@ -231,23 +237,38 @@ function startProcessing(tracing: NatsTracing, message: Message, options: StartO
   const measured = tracing.metrics.start(operation)
   const { on, carried, parent, producer } = incomingOf(tracing, message, options.base)
   if (!on) return new Processing(noSpan, carried, { measured })
-  const attributes = keys.messagingAttributes(operation.destination, processOperation)
-  attributes[keys.bodySize] = message.data.length
-  if (options.group !== undefined) attributes[keys.consumerGroupName] = options.group
-  addMessageId(message, attributes)
-  addDelivery(message, attributes)
-  tracing.addServer(attributes)
-  if (options.attributes !== undefined) Object.assign(attributes, options.attributes)
+  const unsampled = isUnsampled(parent)
+  const attributes = unsampled ? undefined : processAttributes(tracing, message, operation, options)
   const span = tracing.tracer.startSpan(
     options.name ?? `process ${operation.destination.template}`,
     {
       kind: SpanKind.CONSUMER,
-      attributes,
-      ...(producer === undefined ? undefined : { links: [{ context: producer }] }),
+      ...(attributes === undefined ? undefined : { attributes }),
+      ...(producer === undefined || unsampled ? undefined : { links: [{ context: producer }] }),
     },
     parent,
   )
+  if (unsampled && span.isRecording()) {
+    span.setAttributes(processAttributes(tracing, message, operation, options))
+    if (producer !== undefined) span.addLink({ context: producer })
+  }
   return new Processing(span, trace.setSpan(carried, span), { measured, producer })
+}
+
+function processAttributes(
+  tracing: NatsTracing,
+  message: Message,
+  { destination }: OperationOf,
+  { group, attributes: added }: StartOptions,
+): Attributes {
+  const attributes = keys.messagingAttributes(destination, processOperation)
+  attributes[keys.bodySize] = message.data.length
+  if (group !== undefined) attributes[keys.consumerGroupName] = group
+  addMessageId(message, attributes)
+  addDelivery(message, attributes)
+  tracing.addServer(attributes)
+  if (added !== undefined) Object.assign(attributes, added)
+  return attributes
 }
 
 interface Incoming {

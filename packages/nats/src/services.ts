@@ -53,9 +53,13 @@ interface NamedEndpoint {
   readonly handler?: (error: Error | null, message: ServiceMsg) => unknown
 }
 
-/** What a handler gets: an object around the message that the subscription has brought. */
+/** What a handler gets: an object around the message that the subscription has brought, or around another such. */
 interface ServiceMsg extends Msg {
-  readonly msg: Msg
+  readonly msg: Msg | ServiceMsg
+}
+
+function receivedOf(message: Msg | ServiceMsg): Msg {
+  return 'msg' in message ? receivedOf(message.msg) : message
 }
 
 function addEndpoint({
@@ -71,7 +75,11 @@ function addEndpoint({
     tracing,
     group: endpoint.queue,
     pattern: endpoint.subject,
-    onMessage: (message) => traceRespond(tracing, message.msg, message),
+    onHandedOver: (message) => {
+      const received = receivedOf(message)
+      sameMessage(message, received)
+      traceRespond(received)
+    },
   })
   return requests
 }
@@ -80,9 +88,11 @@ type Handler = NonNullable<NamedEndpoint['handler']>
 
 function tracedHandler(handler: Handler): Handler {
   return function (this: unknown, error, message) {
-    const processing = error === null ? processingOf(message.msg) : undefined
+    if (error !== null) return handler.call(this, error, message)
+    const received = receivedOf(message)
+    const processing = processingOf(received)
     if (processing === undefined) return handler.call(this, error, message)
-    sameMessage(message.msg, message)
+    sameMessage(received, message)
     // What a handler throws becomes the answer, and what it returns is dropped: an async one would be left early.
     return runClaimed(processing, () => handler.call(this, error, message))
   }

@@ -181,7 +181,7 @@ function subscribe(
     tracing,
     group: options?.queue,
     pattern: subject,
-    onMessage: (message) => traceRespond(tracing, message),
+    onHandedOver: traceRespond,
   })
   return subscription
 }
@@ -197,7 +197,7 @@ interface Received {
 function tracedCallback(callback: Callback, { tracing, group, pattern }: Received): Callback {
   return function (this: unknown, error, message) {
     if (error !== null) return callback.call(this, error, message)
-    traceRespond(tracing, message)
+    traceRespond(message)
     const processing = handOver(tracing, message, { base: context.active(), group, pattern })
     if (processing === undefined) return callback.call(this, error, message)
     return runProcessing(processing, () => callback.call(this, error, message))

@@ -42,6 +42,7 @@ export class NatsTracing {
   readonly metrics: MessagingMetrics
   readonly #connection: NatsConnection | undefined
   readonly #mapper: keys.DestinationMapper
+  readonly #inbox: keys.Destination
   readonly #destinations = new Map<string, keys.Destination>()
   #subscribesUntraced = false
   #provider: TracerProvider = noTracerProvider
@@ -58,6 +59,7 @@ export class NatsTracing {
     this.metrics = new MessagingMetrics(scope, options.meterProvider)
     this.#connection = connection
     this.#mapper = { inboxPrefix: inboxPrefixOf(connection), template: options.destinationTemplate }
+    this.#inbox = keys.destinationOf(`${this.#mapper.inboxPrefix}.*`, this.#mapper)
   }
 
   /** The connection itself, without tracing. */
@@ -87,6 +89,8 @@ export class NatsTracing {
 
   /** `pattern` is the subject of the subscription that brought the message; it may have wildcards. */
   destination(subject: string, pattern?: string): keys.Destination {
+    // Each is another one: they must not push the others out.
+    if (keys.isInbox(subject, this.#mapper)) return this.#inbox
     const key = pattern === undefined || pattern === subject ? subject : `${pattern} ${subject}`
     let destination = this.#destinations.get(key)
     if (destination === undefined) {
@@ -144,22 +148,31 @@ export class NatsTracing {
     const measured = this.metrics.start({ operation, destination, addServer: this.addServer })
     const parent = this.isOn ? this.#parentOf(send, active) : undefined
     if (parent === undefined) return new Sending(undefined, this.#carry(active, send), measured)
-    const attributes = this.addServer({
-      ...sendAttributesOf(active),
-      ...keys.messagingAttributes(destination, operation),
-    })
+    const unsampled = isUnsampled(parent)
+    const links = this.#originOf(send.headers)
+    const span = this.tracer.startSpan(
+      `${send.operation} ${destination.template}`,
+      {
+        kind: send.kind,
+        ...(unsampled ? undefined : { attributes: this.#sendAttributes(send, destination, active) }),
+        ...(links === undefined ? undefined : { links }),
+      },
+      parent,
+    )
+    if (unsampled && span.isRecording()) span.setAttributes(this.#sendAttributes(send, destination, active))
+    const { headers, payload } = this.#carry(trace.setSpan(parent, span), send)
+    return new Sending(span, { headers: this.#withTraceDest(span, send.headers, headers), payload }, measured)
+  }
+
+  #sendAttributes(send: SendOptions, destination: keys.Destination, active: Context): Attributes {
+    const attributes = keys.messagingAttributes(destination, sendOperations[send.operation])
+    const added = sendAttributesOf(active)
+    // Those of the conventions win.
+    if (added !== undefined) Object.assign(attributes, added, { ...attributes })
     if (send.messageId !== undefined) attributes[keys.messageId] = keys.bounded(send.messageId)
     const size = sizeOf(send.payload)
     if (size !== undefined) attributes[keys.bodySize] = size
-    const name = `${send.operation} ${destination.template}`
-    const links = this.#originOf(send.headers)
-    const span = this.tracer.startSpan(
-      name,
-      { kind: send.kind, attributes, ...(links === undefined ? undefined : { links }) },
-      parent,
-    )
-    const { headers, payload } = this.#carry(trace.setSpan(parent, span), send)
-    return new Sending(span, { headers: this.#withTraceDest(span, send.headers, headers), payload }, measured)
+    return this.addServer(attributes)
   }
 
   /** The message as it goes out, with the context in its headers, and in its envelope where it has one. */
@@ -232,6 +245,15 @@ export interface SendOptions {
   readonly headers: MsgHdrs | undefined
   readonly messageId?: string | undefined
   readonly fallback?: Context | undefined
+}
+
+/**
+ * True below a span that is not sampled: a span there will hardly be recorded, so that its attributes wait until that is
+ * known. They are most of what an unsampled message costs.
+ */
+export function isUnsampled(parent: Context): boolean {
+  const spanContext = spanContextOf(parent)
+  return spanContext !== undefined && (spanContext.traceFlags & TraceFlags.SAMPLED) === 0
 }
 
 /** A message on its way: its headers and payload, and what ends with it. */
