@@ -224,10 +224,6 @@ describe('one answer over HTTP: what the ledger and the operator see of three sp
 })
 
 describe('one answer over gRPC: what the ledger and the operator see of three spans', () => {
-  const withDetails = (code: status, message: string): ReturnType<GrpcResponder> => ({
-    code,
-    details: message,
-  })
   const cases: [string, ReturnType<GrpcResponder>, Record<string, number>, RegExp[]][] = [
     ['partial success', Buffer.from(partial), { rejected: 2 }, [/dropped 2 spans \(rejected\): too old$/]],
     ['a warning', Buffer.from(warning), {}, [/says: clock skew, look at it$/]],
@@ -279,5 +275,9 @@ describe('a collector that asks for time', () => {
     assert.equal(exporter.ledger().delivered, 1)
   })
 })
+
+function withDetails(code: status, message: string): ReturnType<GrpcResponder> {
+  return { code, details: message }
+}
 
 const busy = { code: 8, message: 'busy', retryDelayMs: undefined }

@@ -1,5 +1,6 @@
 import { formatDuration } from '../query/format-duration.ts'
-import type { SpanView, TraceView } from '../query/trace-view.ts'
+import type { LogView, SpanView, TraceView } from '../query/trace-view.ts'
+import { logLines, logsBySpan } from './log-lines.ts'
 import { fit, formatTime, plainText, widthOf } from './text.ts'
 
 /** How the terminal draws. */
@@ -12,15 +13,17 @@ export interface RenderOptions {
 
 /**
  * Draws a trace as a waterfall: one line per span with service, name (indented as in the tree), kind, duration, status and
- * its bar; queue time is drawn before the bar and named after it. No line is wider than `width`; no newline at the end.
+ * its bar; queue time is drawn before the bar and named after it; below it its log records. No line is wider than `width`;
+ * no newline at the end.
  */
 export function renderTrace(trace: TraceView, { width, color }: RenderOptions): string {
   const paint = color ? ansi : plain
   const columns = layout(trace, Math.max(width, widthMin))
   const colorOf = serviceColors(trace)
+  const logsOf = logsBySpan(trace)
   const lines = [
     ...headLines(trace, { paint, columns }),
-    ...trace.spans.flatMap((span) => spanLines(span, { trace, paint, columns, colorOf })),
+    ...trace.spans.flatMap((span) => spanLines(span, { trace, paint, columns, colorOf, logsOf })),
     ...footLines(trace, { paint, columns }),
   ]
   return lines.map((line) => line.trimEnd()).join('\n')
@@ -122,7 +125,11 @@ const counted = (count: number, what: string): string => `${count} ${what}${coun
 
 function spanLines(
   span: SpanView,
-  pen: Pen & { readonly trace: TraceView; readonly colorOf: ReadonlyMap<string, Style> },
+  pen: Pen & {
+    readonly trace: TraceView
+    readonly colorOf: ReadonlyMap<string, Style>
+    readonly logsOf: ReadonlyMap<string, readonly LogView[]>
+  },
 ): readonly string[] {
   const { trace, paint, columns } = pen
   const style = pen.colorOf.get(span.service) ?? 'cyan'
@@ -157,8 +164,12 @@ function spanLines(
     !span.interruption?.includes(span.statusMessage)
   )
     lines.push(note(`  ✗ ${plainText(span.statusMessage)}`, 'red'))
+  for (const { text, level } of logLines(span, pen.logsOf.get(span.spanId) ?? []))
+    lines.push(note(text, logStyles[level]))
   return lines
 }
+
+const logStyles = { error: 'red', warning: 'yellow', other: 'dim' } as const
 
 /** UTC, as in the list of traces. */
 function startTime(span: SpanView, trace: TraceView): string {
