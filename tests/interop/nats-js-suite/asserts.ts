@@ -6,7 +6,11 @@ type Class = abstract new (...args: never[]) => Error
 
 export { ok as assert } from 'node:assert/strict'
 
-export const equal: (a: unknown, b: unknown) => boolean = isDeepStrictEqual
+/** Node's transport gives Buffers where Deno's gives plain bytes. */
+export function equal(a: unknown, b: unknown): boolean {
+  if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b) === 0
+  return isDeepStrictEqual(a, b)
+}
 
 export function assertFalse(value: unknown, message?: string): void {
   assert.ok(!value, message)
@@ -17,7 +21,7 @@ export function assertExists(value: unknown, message = 'expected a value'): void
 }
 
 export function assertEquals(actual: unknown, expected: unknown, message?: string): void {
-  assert.deepEqual(actual, expected, message)
+  if (!equal(actual, expected)) assert.deepEqual(actual, expected, message)
 }
 
 export function assertNotEquals(actual: unknown, expected: unknown, message?: string): void {

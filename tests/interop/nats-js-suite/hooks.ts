@@ -32,9 +32,22 @@ function beside(file: string): Resolved {
   return { url: new URL(file, import.meta.url).href, shortCircuit: true }
 }
 
+const here = nodeModule.createRequire(import.meta.url)
+
+/** `<clone>/core/src/nats.ts` is `lib/nats.js` of @nats-io/nats-core. */
+function publishedFile(clone: string, path: string): string | undefined {
+  if (!path.startsWith(clone)) return undefined
+  const [, folder = '', source = ''] = /^\/([a-z]+)\/src\/(.+)\.ts$/.exec(path.slice(clone.length)) ?? []
+  const name = packages[folder]
+  return name === undefined ? undefined : join(here.resolve(`@nats-io/${name}`), '..', `${source}.js`)
+}
+
+function file(path: string): Resolved {
+  return { url: pathToFileURL(path).href, shortCircuit: true }
+}
+
 /** `clone` is the folder of the suite. */
 export function resolveToPackages(clone: string): void {
-  const here = nodeModule.createRequire(import.meta.url)
   registerHooks({
     resolve(specifier, context, next) {
       const parent = context.parentURL?.startsWith('file:') ? fileURLToPath(context.parentURL) : ''
@@ -42,19 +55,12 @@ export function resolveToPackages(clone: string): void {
       const [folder = ''] = parent.slice(clone.length + 1).split('/')
       if (specifier === '@std/assert' || specifier === '@std/bytes') return beside('./asserts.js')
       if (specifier === '@nats-io/transport-deno') return beside('./transport.js')
-      if (specifier === 'nst')
-        return { url: pathToFileURL(join(clone, folder, 'tests/nst.ts')).href, shortCircuit: true }
-      const source = /^\.\.\/src\/(.+)\.ts$/.exec(specifier)?.[1]
-      const name = source === undefined ? undefined : packages[folder]
-      if (name !== undefined) {
-        const file = join(here.resolve(`@nats-io/${name}`), '..', `${source}.js`)
-        // A source that the published package lacks is one that the suite is ahead of.
-        return existsSync(file)
-          ? { url: pathToFileURL(file).href, shortCircuit: true }
-          : next(specifier, context)
-      }
+      if (specifier === 'nst') return file(join(clone, folder, 'tests/nst.ts'))
+      const published = publishedFile(clone, new URL(specifier, context.parentURL).pathname)
+      // A source that the published package lacks is one that the suite is ahead of.
+      if (published !== undefined && existsSync(published)) return file(published)
       if (!specifier.startsWith('@nats-io/') || specifier === '@nats-io/jwt') return next(specifier, context)
-      return { url: pathToFileURL(here.resolve(specifier)).href, shortCircuit: true }
+      return file(here.resolve(specifier))
     },
   })
 }

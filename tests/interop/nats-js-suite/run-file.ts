@@ -1,6 +1,6 @@
 // Runs one file of the suite and prints a line of JSON for each of its tests. Started by run.ts.
 import { pathToFileURL } from 'node:url'
-import { TracerProvider, w3cTraceContextPropagator } from '@throughline/trace'
+import { type ReadableSpan, TracerProvider, w3cTraceContextPropagator } from '@throughline/trace'
 import { resolveToPackages } from './hooks.ts'
 import type { TestLine } from './run.ts'
 
@@ -69,11 +69,16 @@ async function runTest({ fn }: Definition): Promise<void> {
 
 const [, , clone = '', file = '', filter = ''] = process.argv
 let started = 0
-let ended = 0
+let running = ''
+const open = new Map<ReadableSpan, string>()
 if (process.env['NATS_JS_SUITE_TRACED'] === '1') {
+  const onStart = (span: ReadableSpan): void => {
+    started++
+    open.set(span, `${span.name}, of the test ${running}`)
+  }
   const processor = {
-    onStart: () => void started++,
-    onEnd: () => void ended++,
+    onStart,
+    onEnd: (span: ReadableSpan) => void open.delete(span),
     forceFlush: done,
     shutdown: done,
   }
@@ -98,6 +103,7 @@ for (const definition of definitions) {
     say({ name, result: 'ignored' })
     continue
   }
+  running = name
   try {
     await runTest(definition)
     say({ name, result: 'passed' })
@@ -109,6 +115,6 @@ for (const definition of definitions) {
     })
   }
 }
-say({ name: 'spans', result: 'spans', started, ended })
+say({ name: 'spans', result: 'spans', started, open: [...open.values()] })
 // Tests leave connections behind.
 process.exit(0)
