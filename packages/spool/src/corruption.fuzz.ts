@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -19,7 +19,8 @@ import { applyDamage, damage } from './testing/damage.ts'
 import { fuzz } from './testing/fuzz.ts'
 import { fakeProcess } from './testing/spools.ts'
 
-const root = mkdtempSync(join(tmpdir(), 'spool-fuzz-'))
+// Ten thousand folders are made and removed: in memory, where the system has such a place.
+const root = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'spool-fuzz-'))
 after(() => rmSync(root, { recursive: true, force: true }))
 
 const ownerId = '00f1e2d3c4b5a697'
@@ -35,7 +36,9 @@ const segments = fc.array(
   fc.array(
     fc.record({
       payload: fc.oneof(
-        fc.uint8Array({ maxLength: 300 }),
+        fc
+          .tuple(fc.nat(300), fc.nat(255))
+          .map(([size, first]) => Uint8Array.from({ length: size }, (_value, at) => first + at * 7)),
         // A payload that holds the bytes of a record, as its owner and as another would have written it.
         fc
           .constantFrom(checksumSeed(ownerId) ^ 1, 0)
@@ -43,7 +46,7 @@ const segments = fc.array(
       ),
       isAcknowledged: fc.boolean(),
     }),
-    { minLength: 1, maxLength: 6 },
+    { minLength: 1, maxLength: 6, size: 'max' },
   ),
   { minLength: 1, maxLength: 3 },
 )

@@ -141,6 +141,18 @@ describe('a disk that fails', () => {
     assert.deepEqual(takeAll(spool), ['x'])
   })
 
+  it('bytes that change while a record waits are found when it is taken, and counted', (t) => {
+    const dir = newDir(t)
+    const spool = openSpool({ dir })
+    for (const text of ['first', 'second', 'third']) spool.giveBack(append(spool, text))
+    const path = `${dir}/o-${spool.ownerId}/00000001.segment`
+    const bytes = fs.readFileSync(path)
+    bytes.write('S', bytes.indexOf('second'))
+    writeFileSync(path, bytes)
+    assert.deepEqual(takeAll(spool), ['first', 'third'])
+    assert.deepEqual(spool.stats().dropped.corrupt, { recordCount: 1, itemCount: 10, payloadBytes: 6 })
+  })
+
   it('an adoption that fails is tried again by the next call', (t) => {
     for (const call of ['readdirSync', 'renameSync', 'mkdirSync'] as const) {
       const dir = newDir(t)

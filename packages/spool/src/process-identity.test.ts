@@ -43,7 +43,7 @@ describe('where the system tells of processes', { skip: self.startTime === '' },
     assert.equal(isGone({ startTime: '1' }), true)
   })
 
-  it('a zombie is gone', async (t) => {
+  it('a zombie is gone', { timeout: 60_000 }, async (t) => {
     // The shell's child ends when the shell has become a program that asks for no child's end.
     const shell = spawn('sh', ['-c', 'cat <&3 & echo $!; exec sleep 600 3<&-'], {
       stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
