@@ -10,6 +10,7 @@ import type { ExporterSettings } from './options.ts'
 import { watchProcessEnd } from './process-end.ts'
 import { SentChunks, type WaitOptions } from './sent-chunks.ts'
 import type { ScopedItem, Signal } from './signal.ts'
+import { startFlusher } from './start-flusher.ts'
 import { WorkerHandle } from './worker-handle.ts'
 
 const chunkSizeBytes = 256 * 1024
@@ -109,7 +110,7 @@ export class ChunkExporter<Item extends ScopedItem> {
     this.#timer = setTimeout(() => {
       this.#handOver()
     }, settings.scheduleDelayMs).unref()
-    if (spool !== undefined)
+    if (spool?.flusher === false)
       this.#adoptionTimer = setTimeout(() => {
         if (process.getBuiltinModule('node:fs').existsSync(spool.dir)) this.start()
       }, adoptionDelayMs).unref()
@@ -160,8 +161,11 @@ export class ChunkExporter<Item extends ScopedItem> {
 
   async #shutDown(options: FlushOptions): Promise<FlushResult> {
     const { spool } = this.#settings.worker
-    // With a disk to keep them, spans do not wait for a collector that is away.
-    const result = await this.forceFlush(spool === undefined ? options : { ...options, retry: false })
+    // With a disk to keep them, spans do not wait for a collector that is away; with a flusher for none.
+    const result =
+      spool?.flusher === true
+        ? this.#beginHandOff()
+        : await this.forceFlush(spool === undefined ? options : { ...options, retry: false })
     clearTimeout(this.#timer)
     clearTimeout(this.#adoptionTimer)
     if (spool !== undefined) await this.#saveAll()
@@ -169,6 +173,7 @@ export class ChunkExporter<Item extends ScopedItem> {
       'shutdown_timeout',
       `${endpointText(this.#settings.worker)} did not take them in time`,
     )
+    if (spool?.flusher === true && this.#book.spooled > 0) startFlusher(this.#settings.worker)
     await this.#worker.stop()
     this.#unwatchEnd()
     return result
@@ -271,7 +276,14 @@ export class ChunkExporter<Item extends ScopedItem> {
       this.#worker.disown()
       this.#spoolHere(spool, 'shutdown')
     }
-    this.#account.tellSpooled()
+    if (!spool.flusher) this.#account.tellSpooled()
+  }
+
+  /** A thread that runs gets what it has not got yet; none is started. */
+  #beginHandOff(): FlushResult {
+    this.#finishChunk()
+    if (this.#worker.isReady) this.#post()
+    return { undeliveredItemCount: this.#book.pending + this.#book.spooled }
   }
 
   /** The event loop may be blocked, so that much is settled and not heard yet; and old chunks may have to give way. */

@@ -5,6 +5,7 @@ import type { LedgerBook } from './ledger.ts'
 import type { ExporterSettings } from './options.ts'
 import type { EndCause, Ending } from './process-end.ts'
 import type { SentChunks } from './sent-chunks.ts'
+import { startFlusher } from './start-flusher.ts'
 import type { WorkerHandle } from './worker-handle.ts'
 
 export interface ExporterEndParts {
@@ -106,6 +107,7 @@ export class ExporterEnd implements Ending {
     if (!isLast(cause)) return
     this.#leftMs -= performance.now() - startMs
     this.#tell()
+    if (spool?.flusher === true && book.spooled > 0) startFlusher(settings.worker)
   }
 
   /** The natural end has waited for the same items already. */
@@ -126,9 +128,10 @@ export class ExporterEnd implements Ending {
   }
 
   #tell(): void {
-    const { book, diagnostics } = this.#parts
+    const { book, diagnostics, settings } = this.#parts
     if (book.pending > 0) diagnostics.lostAtEnd(book.pending)
-    else if (book.spooled > 0) diagnostics.spooledAtEnd(book.spooled)
+    else if (book.spooled > 0 && settings.worker.spool?.flusher !== true)
+      diagnostics.spooledAtEnd(book.spooled)
   }
 }
 

@@ -2,8 +2,14 @@ export type { FlushOptions, FlushResult } from './chunk-exporter.ts'
 export type { DiagnosticWriter } from './diagnostics.ts'
 export { signalUrlFromBase } from './endpoint.ts'
 export { ExporterError, type ExporterErrorCode } from './exporter-error.ts'
+export {
+  type FlushSpoolOptions,
+  type FlushSpoolProgress,
+  type FlushSpoolResult,
+  flushSpool,
+} from './flush-spool.ts'
 export type { AdoptedLedger, DropReason, Ledger } from './ledger.ts'
-export type { OtlpProtocol, RetryLimits, SignalName, TlsOptions } from './messages.ts'
+export type { AdoptedProcess, OtlpProtocol, RetryLimits, SignalName, TlsOptions } from './messages.ts'
 export type { OtlpExporterOptions, QueueFullPolicy } from './options.ts'
 export {
   createOtlpExporter,

@@ -127,6 +127,8 @@ export interface SpoolConfig {
   readonly ackMsMax: number
   readonly adoptIntervalMs: number
   readonly replayBytesPerSecondMax: number
+  /** A process of its own delivers what is left at the end of this one. */
+  readonly flusher: boolean
 }
 
 /**

@@ -17,6 +17,12 @@ export interface SpoolOptions {
   readonly ageMsMax?: number
   /** An ended span is in this process's memory alone for at most about so long. Default 50. */
   readonly handOverMs?: number
+  /**
+   * For short programs: the end of the process does not wait for the collector. What is not delivered is written to the
+   * folder, and a process of its own delivers it in the background: one at a time, gone a few seconds after its work is done.
+   * Default `false`: the next process with this folder delivers, or `throughline flush`.
+   */
+  readonly flusher?: boolean
   /** How fast spans are read back and sent, besides new ones. Default 16 MiB. */
   readonly replayBytesPerSecondMax?: number
 }
@@ -75,6 +81,7 @@ export function resolveSpool(
       ackMsMax: 50,
       adoptIntervalMs: 10_000,
       replayBytesPerSecondMax,
+      flusher: options.flusher ?? false,
     },
   }
 }

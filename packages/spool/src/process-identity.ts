@@ -22,6 +22,7 @@ export interface ProcessProbe {
 
 let self: ProcessIdentity | undefined
 
+/** Asks the system: /proc where there is one, else whether a process has the number. */
 export const systemProbe: ProcessProbe = {
   self(): ProcessIdentity {
     self ??= {

@@ -60,6 +60,18 @@ export class ChunkSpool implements ChunkDisk {
     this.#allowanceMs = now()
   }
 
+  /** Nothing waits on disk, and nothing of it is under way. */
+  get isEmpty(): boolean {
+    const { waiting, held } = this.#spool.stats()
+    return waiting.recordCount + held.recordCount === 0
+  }
+
+  /** What was found damaged in adopted folders. */
+  get damage(): { readonly tornCount: number; readonly corruptCount: number } {
+    const { tornCount, corruptCount } = this.#spool.stats().damage
+    return { tornCount, corruptCount }
+  }
+
   /** A chunk came from the host, and is in memory only. */
   arrived(chunk: QueuedChunk): void {
     const { config, now, isFailing } = this.#options

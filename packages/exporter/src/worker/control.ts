@@ -13,3 +13,6 @@ export const control = {
 
 /** The kind of a spool record that is an export request, fit to be delivered as it is. */
 export const chunkRecordKind = 1
+
+/** Where the detached flusher finds its configuration. */
+export const flusherVariable = 'THROUGHLINE_FLUSHER_CONFIG'

@@ -1,6 +1,6 @@
 // The worker thread's program: started by worker-handle.ts, imported by nothing.
 import { workerData } from 'node:worker_threads'
-import type { HostMessage, WorkerMessage, WorkerStart } from '../messages.ts'
+import type { HostMessage, SpoolConfig, WorkerMessage, WorkerStart } from '../messages.ts'
 import { control } from './control.ts'
 import { Pipeline } from './pipeline.ts'
 import { createTransport } from './transport.ts'
@@ -49,7 +49,7 @@ port.on('message', (message: HostMessage) => {
       break
   }
 })
-if (config.spool !== undefined) watchDisk(config.spool.adoptIntervalMs)
+if (config.spool !== undefined) watchDisk(config.spool)
 tellState(1)
 
 function current(): Pipeline {
@@ -70,8 +70,10 @@ function current(): Pipeline {
 }
 
 /** None of these timers keeps the thread: its port does, until it is stopped. */
-function watchDisk(adoptIntervalMs: number): void {
+function watchDisk({ adoptIntervalMs, flusher }: SpoolConfig): void {
   setInterval(() => pipeline?.heartbeat(), heartbeatMs).unref()
+  // What others have left is the flusher's.
+  if (flusher) return
   setInterval(() => current().adopt(), adoptIntervalMs).unref()
   setImmediate(() => current().adopt())
 }

@@ -71,6 +71,16 @@ export class Pipeline {
     this.#options.report({ kind: 'room-made' })
   }
 
+  /** Nothing waits on disk, and nothing of it is under way. */
+  get isEmpty(): boolean {
+    return this.#spool?.isEmpty ?? true
+  }
+
+  /** What was found damaged in adopted folders. */
+  get damage(): { readonly tornCount: number; readonly corruptCount: number } {
+    return this.#spool?.damage ?? { tornCount: 0, corruptCount: 0 }
+  }
+
   /** To be called every second. */
   heartbeat(): void {
     this.#spool?.heartbeat()
