@@ -1,10 +1,12 @@
 // What tracing adds to one short command: `osapi client node hostname` as a fresh process against an API that answers at
-// once, with tracing off, on with ids only, and exporting by gRPC to a receiver that takes everything; in turns.
+// once, with tracing off, on with ids only, and exporting by gRPC to a receiver that takes everything, in turns: by a spool
+// folder and the detached flusher, as is the default, and within the command.
 // Usage, after a build: node bench/dist/load/osapi-command.js [rounds]
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { median } from '../report/results.ts'
@@ -44,7 +46,8 @@ const otlp = { EXPORTER: 'otlp', OTLP_ENDPOINT: `127.0.0.1:${ports.receiver}` }
 const variants: Record<string, Record<string, string>> = {
   'tracing off': {},
   'ids only': { ENABLED: 'true' },
-  'OTLP over gRPC': { ENABLED: 'true', ...otlp },
+  'OTLP, spool': { ENABLED: 'true', ...otlp, SPOOL_DIR: join(folder, 'spool') },
+  'OTLP, no spool': { ENABLED: 'true', ...otlp, SPOOL_DIR: 'off' },
 }
 const wallMs = new Map<string, number[]>(Object.keys(variants).map((name) => [name, []]))
 for (let round = -1; round < rounds; round++)
@@ -53,6 +56,8 @@ for (let round = -1; round < rounds; round++)
     // The first round warms the disk cache and is not counted.
     if (round >= 0) wallMs.get(name)?.push(elapsedMs)
   }
+// The flusher ends by itself, and takes its file with it.
+while (existsSync(join(folder, 'spool', 'traces', 'flusher'))) await setTimeout(100)
 // A MessagePort of node:worker_threads has no target origin.
 // oxlint-disable-next-line unicorn/require-post-message-target-origin
 peers.postMessage('count')
@@ -70,7 +75,9 @@ for (const [name, values] of wallMs) {
     `${name.padEnd(16)} ${median(values).toFixed(1)} (${Math.min(...values).toFixed(1)})   +${added}`,
   )
 }
-console.log(`exports received: ${exportCount} of ${rounds + 1}`)
+console.log(
+  `exports received: ${exportCount}; at most ${2 * (rounds + 1)}, since the flusher sends several at once`,
+)
 
 function run(settings: Record<string, string>): number {
   const env = { ...process.env }

@@ -98,7 +98,11 @@ async function startScene(scene: Scene, { parts, env }: Stage): Promise<void> {
 async function showOneCommand(scene: Scene, { parts, env }: Stage): Promise<boolean> {
   const { configPath, dir, ports } = scene
   process.stdout.write('\n$ osapi client node hostname --debug\n')
-  const command = await runCommand([osapiBin, 'client', 'node', 'hostname', '--debug', '-f', configPath], env)
+  const command = await runCommand([osapiBin, 'client', 'node', 'hostname', '--debug', '-f', configPath], {
+    ...env,
+    // The trace is looked at when the command is over.
+    OSAPI_TELEMETRY_TRACING_SPOOL_DIR: 'off',
+  })
   process.stdout.write(command.stdout)
   const traceId = /Trace ID: ([0-9a-f]{32})/.exec(command.stderr)?.[1]
   if (command.code !== 0 || traceId === undefined)

@@ -1,3 +1,5 @@
+import { homedir } from 'node:os'
+import { isAbsolute, join } from 'node:path'
 import { context, ProxyTracerProvider, propagation, type TracerProvider } from '@opentelemetry/api'
 import { instrumentHttp } from '@throughline/http'
 import { initTracer } from '@throughline/node'
@@ -51,10 +53,9 @@ export function startTelemetry(process: ProcessName, config: Config, flags: Tele
     exporter,
     ...(exporter === 'otlp' ? otlpOptions(tracing) : {}),
     logsExporter: exporter === 'otlp' && tracing.otlp_logs ? 'otlp' : 'none',
+    ...(exporter === 'otlp' && spoolOptions(process, tracing)),
     propagators: ['tracecontext'],
     serviceVersion: version,
-    // A command is over soon, and then its spans should leave at once.
-    eagerExport: process === 'cli',
     diagnostics: warn,
     http: { responseHeaders: true, excludedPaths },
   })
@@ -82,6 +83,34 @@ function otlpOptions(tracing: TracingConfig) {
     otlpHeaders: tracing.otlp_headers,
     ...(tracing.otlp_headers_file !== '' && { otlpHeadersFile: tracing.otlp_headers_file }),
     ...tlsOptions(tracing, otlpEndpoint),
+  }
+}
+
+/**
+ * A command waits for no collector: what it leaves in its folder is delivered in the background. Without a folder its spans
+ * leave at once, since it is over soon.
+ */
+function spoolOptions(name: ProcessName, tracing: TracingConfig) {
+  const { spool_dir: dir } = tracing
+  if (name !== 'cli') return { spool: dir === '' || dir === 'off' ? (false as const) : { dir } }
+  const folder = dir === '' ? commandSpoolDir(tracing) : dir
+  if (folder === undefined || folder === 'off') return { spool: false as const, eagerExport: true }
+  return { spool: { dir: folder, flusher: true } }
+}
+
+/** Each collector, and each account there, has a folder of its own: what was meant for one is not sent to another. */
+function commandSpoolDir(tracing: TracingConfig): string | undefined {
+  const { createHash } = process.getBuiltinModule('node:crypto')
+  const { otlp_endpoint, otlp_headers, otlp_headers_file } = tracing
+  const destination = JSON.stringify([otlp_endpoint, otlp_headers, otlp_headers_file])
+  const name = createHash('sha256').update(destination).digest('hex').slice(0, 16)
+  // https://specifications.freedesktop.org/basedir-spec/latest/: a relative path there is to be ignored.
+  const stateDir = process.env['XDG_STATE_HOME'] ?? ''
+  if (isAbsolute(stateDir)) return join(stateDir, 'osapi', 'spool', name)
+  try {
+    return join(homedir(), '.local', 'state', 'osapi', 'spool', name)
+  } catch {
+    return undefined
   }
 }
 

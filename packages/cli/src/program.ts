@@ -1,4 +1,5 @@
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { runFlush } from './flush-command.ts'
 import { runLens } from './lens-command.ts'
 import { runTrace, runTraces } from './trace-command.ts'
 
@@ -28,7 +29,31 @@ export function createProgram(): Command {
     .option('--limit <count>', 'at most this many', '20')
     .option('--json', 'print the list as JSON instead', false)
     .action(runTraces)
+  addFlush(program)
   return program
+}
+
+function addFlush(program: Command): void {
+  program
+    .command('flush')
+    .description('deliver what programs that are gone have left in a spool folder')
+    .option('--dir <directory>', 'the folder that the programs spool to (default: THROUGHLINE_SPOOL_DIR)')
+    .option('--endpoint <url>', 'the collector (default: OTEL_EXPORTER_OTLP_*, else this machine)')
+    .addOption(
+      new Option('--protocol <protocol>', 'how to speak to it').choices([
+        'grpc',
+        'http/protobuf',
+        'http/json',
+      ]),
+    )
+    .option('--headers-file <file>', 'headers to send, one "name: value" a line')
+    .option(
+      '--give-up-after-ms <ms>',
+      'end when nothing could be delivered for so long',
+      milliseconds,
+      10_000,
+    )
+    .action(runFlush)
 }
 
 function addLens(program: Command): void {
@@ -56,6 +81,12 @@ function port(text: string): number {
   const value = Number(text)
   if (/^\d+$/.test(text) && value <= 65_535) return value
   throw new InvalidArgumentError('Allowed: a whole number from 0 to 65535; 0 takes any free port.')
+}
+
+function milliseconds(text: string): number {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= 1 && value < 2 ** 31) return value
+  throw new InvalidArgumentError('Allowed: a whole number of milliseconds, at least 1.')
 }
 
 function hours(text: string): number {

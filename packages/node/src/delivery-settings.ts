@@ -1,6 +1,13 @@
 import type { QueueFullPolicy, SpoolMode, SpoolOptions } from '@throughline/exporter'
 import { invalidValue } from './config-error.ts'
-import { type Environment, environmentSource, readChoice, readText, readWholeNumber } from './environment.ts'
+import {
+  type Environment,
+  environmentSource,
+  readBoolean,
+  readChoice,
+  readText,
+  readWholeNumber,
+} from './environment.ts'
 
 /** The spool; `dir` may come from the environment. */
 export interface SpoolChoice extends Omit<SpoolOptions, 'dir'> {
@@ -12,7 +19,7 @@ export interface SpoolChoice extends Omit<SpoolOptions, 'dir'> {
 export interface DeliveryOptions {
   /**
    * Keeps what is not delivered on disk, for this process or the next: `{ dir, mode, bytesMax, ageMsMax, … }`. False: no
-   * spool, whatever the environment says. Environment: THROUGHLINE_SPOOL_DIR, _MODE, _BYTES_MAX, _AGE_MS_MAX.
+   * spool, whatever the environment says. Environment: THROUGHLINE_SPOOL_DIR, _MODE, _BYTES_MAX, _AGE_MS_MAX, _FLUSHER.
    */
   readonly spool?: SpoolChoice | false | undefined
   /** Longest wait for the collector at the natural end of the process. Default 3,000. Environment: THROUGHLINE_EXIT_TIMEOUT_MS. */
@@ -63,6 +70,7 @@ function spoolOf(choice: SpoolChoice | false | undefined, env: Environment): Spo
     mode: readChoice(env, ['THROUGHLINE_SPOOL_MODE'], modes),
     bytesMax: readWholeNumber(env, 'THROUGHLINE_SPOOL_BYTES_MAX', 1024 * 1024),
     ageMsMax: readWholeNumber(env, 'THROUGHLINE_SPOOL_AGE_MS_MAX', 1),
+    flusher: readBoolean(env, 'THROUGHLINE_SPOOL_FLUSHER'),
   })
   if (dir !== undefined) return { ...fromEnvironment, ...choice, dir }
   if (choice === undefined || choice.mode === 'off') return undefined

@@ -51,6 +51,7 @@ describe('configuration', () => {
       otlp_client_certificate: '',
       otlp_client_key: '',
       otlp_logs: false,
+      spool_dir: '',
     })
   })
 

@@ -149,6 +149,7 @@ const telemetry = z
         otlp_client_certificate: text(''),
         otlp_client_key: text(''),
         otlp_logs: boolean(false),
+        spool_dir: text(''),
       })
       .prefault({}),
   })

@@ -59,6 +59,8 @@ export interface TracingConfig {
   readonly otlp_client_certificate: string
   readonly otlp_client_key: string
   readonly otlp_logs: boolean
+  /** '': a command's spans go by a folder in the user's state directory; 'off': no folder; else a folder, for all processes. */
+  readonly spool_dir: string
 }
 
 /** Where a stream or bucket keeps its data. */

@@ -28,6 +28,7 @@ function rig(t: TestContext, changes: Partial<SpoolConfig> & { dir?: string; dea
       ackMsMax: 50,
       adoptIntervalMs: 10_000,
       replayBytesPerSecondMax: 1024 * 1024,
+      flusher: false,
       ...config,
       dir,
     },

@@ -29,7 +29,8 @@ export interface Started {
 export function startOsapi(args: readonly string[], env: Readonly<Record<string, string>> = {}): Started {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(OSAPI|OTEL|TRACE)/u.test(name))
   const child = spawn(process.execPath, [bin, ...args], {
-    env: { ...Object.fromEntries(inherited), ...env },
+    // What a test waits for arrives before the command ends, and nothing is left in the user's folders.
+    env: { ...Object.fromEntries(inherited), OSAPI_TELEMETRY_TRACING_SPOOL_DIR: 'off', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let stdout = ''
