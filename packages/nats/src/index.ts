@@ -25,7 +25,7 @@ export {
 export { extractFromMessage, processMessage } from './process.ts'
 export { withSendAttributes } from './send-attributes.ts'
 export { type ServicesManager, tracedSvcm } from './services.ts'
-export { traceNats } from './trace.ts'
+export { type TraceableConnection, traceNats } from './trace.ts'
 
 // For other packages: carriers for those who start their own spans.
 

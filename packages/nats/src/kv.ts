@@ -36,13 +36,13 @@ export function hookKv(exports: unknown): void {
   }
 }
 
-interface Opening {
+export interface Opening {
   readonly operation: string
   readonly bucket: string
   readonly call: () => Promise<KV>
 }
 
-function openKV(tracing: NatsTracing, { operation, bucket, call }: Opening): Promise<KV> {
+export function openKV(tracing: NatsTracing, { operation, bucket, call }: Opening): Promise<KV> {
   const attributes = { [keys.kvBucket]: bucket, [keys.kvOperation]: operation }
   return traceStoreCall({ tracing, name: `kvm.${operation} ${bucket}`, attributes, call })
 }

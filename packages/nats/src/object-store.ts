@@ -35,13 +35,16 @@ export function hookObjectStore(exports: unknown): void {
   }
 }
 
-interface Opening {
+export interface Opening {
   readonly operation: string
   readonly bucket: string
   readonly call: () => Promise<ObjectStore>
 }
 
-function openObjectStore(tracing: NatsTracing, { operation, bucket, call }: Opening): Promise<ObjectStore> {
+export function openObjectStore(
+  tracing: NatsTracing,
+  { operation, bucket, call }: Opening,
+): Promise<ObjectStore> {
   const attributes = { [keys.objectBucket]: bucket, [keys.objectOperation]: operation }
   return traceStoreCall({ tracing, name: `objm.${operation} ${bucket}`, attributes, call })
 }

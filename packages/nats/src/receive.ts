@@ -25,11 +25,11 @@ export class Receive {
   #endTime = this.#startTime
   #over = false
 
-  constructor(tracing: NatsTracing, { consumer, isBatch }: { consumer: Consumer; isBatch: boolean }) {
+  constructor(tracing: NatsTracing, { consumer, isBatch }: { consumer?: Consumer; isBatch: boolean }) {
     this.#tracing = tracing
     this.#isBatch = isBatch
     // What the client knows already, without asking the server.
-    void consumer.info(true).then((info) => {
+    void consumer?.info(true).then((info) => {
       this.#consumer = info
     }, ignored)
   }

@@ -21,6 +21,7 @@ import { traceReplies } from './replies.ts'
 import { traceRespond, withHeaders } from './respond.ts'
 import { isSent, markSent, noteAttempt } from './sent.ts'
 import { NatsTracing, type Sending } from './tracing.ts'
+import { tracedClientMaker } from './v2.ts'
 import { wrap } from './wrap.ts'
 
 /**
@@ -31,8 +32,10 @@ import { wrap } from './wrap.ts'
  * Results, errors and order are those of the given connection. JetStream and KV clients on the traced connection work;
  * tracedJetstream and tracedKv give them their spans. Wrapping a traced connection again returns it as it is.
  */
-export function traceNats<T extends NatsConnection>(connection: T, options: NatsTracingOptions = {}): T {
-  if (tracingOf(connection) !== undefined) return connection
+export function traceNats<T extends TraceableConnection>(given: T, options: NatsTracingOptions = {}): T {
+  if (tracingOf(given) !== undefined) return given
+  // What of v2 is not as in v3 is not used.
+  const connection = given as NatsConnection & T
   checkNames(options)
   hookLoadedClasses()
   const tracing = new NatsTracing(options, connection)
@@ -52,13 +55,22 @@ export function traceNats<T extends NatsConnection>(connection: T, options: Nats
     requestMany: (subject, payload, requestOptions) =>
       requestMany(tracing, connection, { subject, payload, requestOptions }),
   }
+  const clients = tracedClientMaker(tracing, connection, () => traced)
   // T's further members are those of the connection itself.
-  const traced = wrap(connection, replaced as Partial<T>, (property) => {
+  const traced: T = wrap(given, { ...replaced, ...clients } as Partial<T>, (property) => {
     // Every client of JetStream reads it when it is made: one may have been loaded since.
     if (property === 'options') hookLoadedClasses()
   })
   setTracing(traced, tracing)
   return traced
+}
+
+/** A connection of @nats-io v3, or of the package nats 2.x. */
+export interface TraceableConnection {
+  publish(...args: never[]): void
+  subscribe(...args: never[]): object
+  request(...args: never[]): Promise<object>
+  requestMany(...args: never[]): Promise<object>
 }
 
 interface Publish {

@@ -12,6 +12,7 @@ import { loopContract } from './loops.ts'
 import { objectStoreContract } from './object-store.ts'
 import { servicesContract } from './services.ts'
 import { settleContract } from './settle.ts'
+import { v2Contract } from './v2.ts'
 
 /** What must hold under every tracer. */
 export function natsContract(harness: Harness): void {
@@ -27,5 +28,6 @@ export function natsContract(harness: Harness): void {
   kvContract(harness)
   objectStoreContract(harness)
   servicesContract(harness)
+  v2Contract(harness)
   lifecycleContract(harness)
 }

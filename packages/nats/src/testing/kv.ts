@@ -131,6 +131,82 @@ export function kvContract(harness: Harness): void {
       assert.deepEqual(world.spans.named('kv.get box').linkIds, [])
     })
 
+    it('a bucket whose server has no direct get reads the same', async () => {
+      const slow = await new Kvm(world.traced).create('indirect', { allow_direct: false })
+      await world.inRoot(() => slow.put('k', 'v'))
+      const put = world.spans.named('kv.put indirect')
+      world.spans.reset()
+      assert.equal((await slow.get('k'))?.string(), 'v')
+      assert.deepEqual(world.spans.names(), ['kv.get indirect'])
+      assert.deepEqual(world.spans.named('kv.get indirect').linkIds, [put.spanId])
+    })
+
+    it('a purge of many keys is one span; keys are told within bounds', async () => {
+      for (const key of ['m.a', 'm.b', 'm.c']) await kv.put(key, 'x')
+      world.spans.reset()
+      await kv.purge('m.*')
+      assert.deepEqual(world.spans.names(), ['kv.purge box'])
+      const many = Array.from({ length: 20 }, (_, index) => `w.${index}`)
+      await assert.rejects(kv.watch({ key: many }), /filter_subjects/)
+      const [watch] = world.spans.ended.slice(-1)
+      assert.deepEqual(watch?.attributes['nats.kv.key'], many.slice(0, 16))
+      await kv.get('x'.repeat(300))
+      assert.equal(world.spans.named('kv.get box').attributes['nats.kv.key'], 'x'.repeat(256))
+    })
+
+    it('a watch that is left, or whose connection closes, leaves no span open', async () => {
+      const connection = await world.connect()
+      const bucket = await new Kvm(connection).open('box')
+      const watch = await bucket.watch({ key: 'closing' })
+      await kv.put('closing', '1')
+      for await (const entry of watch) {
+        assert.equal(entry.string(), '1')
+        await connection.close()
+      }
+      assert.equal(world.spans.started, world.spans.ended.length)
+    })
+
+    it('is the same bucket to its user: results, errors, types and order', async () => {
+      const outcomes = []
+      for (const connection of [world.untraced, world.traced]) {
+        const bucket = await new Kvm(connection).create('same', { history: 5 })
+        const written = [
+          await bucket.put('a', '1'),
+          await bucket.update('a', '2', 1),
+          await bucket.delete('a'),
+          await bucket.create('a', '3'),
+          await bucket.put('b', '4'),
+        ]
+        const refused = []
+        for (const call of [
+          () => bucket.create('a', 'x'),
+          () => bucket.update('a', 'x', 77),
+          () => bucket.get('no key'),
+          () => bucket.put('', 'x'),
+        ]) {
+          refused.push(await call().then(String, (error: unknown) => String(error)))
+        }
+        const history = await collect(await bucket.history({ key: 'a' }))
+        const entry = await bucket.get('a')
+        const old = await bucket.get('a', { revision: 2 })
+        const status = await bucket.status()
+        outcomes.push({
+          written,
+          refused,
+          history: history.map(({ key, operation, revision, delta }) => [key, operation, revision, delta]),
+          keys: await collect(await bucket.keys()),
+          entry: [entry?.string(), entry?.operation, entry?.revision, entry?.constructor.name],
+          old: old?.string(),
+          absent: await bucket.get('absent'),
+          status: [status.bucket, status.values, status.history],
+          type: bucket.constructor.name,
+          purged: await bucket.purge('a'),
+          destroyed: await bucket.destroy(),
+        })
+      }
+      assert.deepEqual(outcomes[1], outcomes[0])
+    })
+
     it('wrapping what is traced already changes nothing', () => {
       assert.equal(tracedKv(kv), kv)
       const manager = new Kvm(world.traced)
