@@ -36,38 +36,41 @@ function recordOfLine(
 ): LogRecordInput | undefined {
   const fields = parsed(line)
   if (fields === undefined) return undefined
-  const { level, time: _time, pid, hostname: host, ...attributes } = fields
-  const message = attributes[messageKey]
-  const thrown = attributes[errorKey]
-  Reflect.deleteProperty(attributes, messageKey)
-  removeOwnIds(attributes)
-  // Both are in the resource already, unless the program says something else in them.
-  if (pid !== undefined && pid !== process.pid) attributes['pid'] = pid
-  if (host !== undefined && host !== ownHost()) attributes['hostname'] = host
+  const thrown = fields[errorKey]
+  const attributes = attributesOf(fields, messageKey)
+  const level = fields['level']
   return {
-    ...severityOf(level, labels),
-    body: message,
+    severityNumber: severityNumberOf(level),
+    severityText: severityTextOf(level, labels),
+    body: fields[messageKey],
     attributes: isException(thrown) ? withException(attributes, errorKey, thrown) : attributes,
   }
 }
 
-/** The record has its span's ids in fields of its own. */
-function removeOwnIds(attributes: Record<string, LogValue>): void {
+/** Without what the record or its resource says in another place. Built anew: deleting makes an object slow to read. */
+function attributesOf(fields: Record<string, LogValue>, messageKey: string): Record<string, LogValue> {
   const spanContext = trace.getActiveSpan()?.spanContext()
-  if (attributes['trace_id'] === spanContext?.traceId) delete attributes['trace_id']
-  if (attributes['span_id'] === spanContext?.spanId) delete attributes['span_id']
+  const attributes: Record<string, LogValue> = {}
+  for (const key of Object.keys(fields)) {
+    const value = fields[key]
+    if (key === 'level' || key === 'time' || key === messageKey) continue
+    if (key === 'trace_id' && value === spanContext?.traceId) continue
+    if (key === 'span_id' && value === spanContext?.spanId) continue
+    if (key === 'pid' && value === process.pid) continue
+    if (key === 'hostname' && value === ownHost()) continue
+    attributes[key] = value
+  }
+  return attributes
 }
 
-function severityOf(
-  level: LogValue,
-  labels: ReadonlyMap<number, string>,
-): { severityNumber?: number; severityText?: string } {
-  if (typeof level === 'number')
-    return {
-      severityNumber: severityOfPinoLevel(level),
-      severityText: labels.get(level) ?? standardLabels.get(level) ?? '',
-    }
-  return typeof level === 'string' ? { severityNumber: severityOfName(level), severityText: level } : {}
+function severityNumberOf(level: LogValue): number {
+  if (typeof level === 'number') return severityOfPinoLevel(level)
+  return typeof level === 'string' ? severityOfName(level) : 0
+}
+
+function severityTextOf(level: LogValue, labels: ReadonlyMap<number, string>): string {
+  if (typeof level === 'number') return labels.get(level) ?? standardLabels.get(level) ?? ''
+  return typeof level === 'string' ? level : ''
 }
 
 const standardLabels: ReadonlyMap<number, string> = new Map([
