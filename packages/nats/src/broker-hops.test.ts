@@ -206,6 +206,19 @@ describe('broker hops from reports', () => {
     ])
   })
 
+  it('finds the server before over any number of hops, and takes times of any precision', async () => {
+    const fourth = {
+      ...third,
+      server: { name: 'last' },
+      request: { header: { 'Nats-Trace-Hop': ['1.1.2'], ...header } },
+      events: [{ type: 'in', ts: '2026-11-21T07:21:27.5+01:00', kind: 2, cid: 1, acc: '$G', subj: 'pub.x' }],
+    }
+    const { ended } = await report([first, second, fourth, third])
+    assert.deepEqual(parentsByServer(ended), { a: publisherId, b: 'a', leaf: 'b', last: 'leaf' })
+    assert.deepEqual(ended.at(-1)?.startTime, [1_795_242_087, 500_000_000])
+    assert.equal(ended.at(-1)?.attributes['nats.ingress.kind'], 'gateway')
+  })
+
   it('an error of the server is the span’s; a publisher that does not want its own messages is none', async () => {
     const error = 'Permissions Violation for Publish to "deny.x"'
     const denied = { ...first, events: [{ ...first.events[0], error }] }

@@ -3,7 +3,7 @@ import { after, beforeEach, it } from 'node:test'
 import { jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { headers, type Msg, type NatsConnection } from '@nats-io/nats-core'
 import { connect } from '@nats-io/transport-node'
-import { trace } from '@opentelemetry/api'
+import { type Context, trace } from '@opentelemetry/api'
 import {
   type ContentMode,
   checkTransmission,
@@ -134,6 +134,20 @@ it('an envelope of a subject that is public starts a new trace with a link', asy
   assert.deepEqual([span.parentId, span.linkIds], [undefined, ['b'.repeat(16)]])
   assert.notEqual(span.traceId, 'a'.repeat(32))
   await wary.close()
+})
+
+it('without a context to carry the envelope is not looked at', async () => {
+  let asked = 0
+  const carrier = { inject: (): undefined => void asked++, extract: (base: Context) => base } as const
+  const quiet = traceNats(await connect({ servers: server.url }), { envelope: carrier, rootSpans: false })
+  await received(untraced, 'rootless', () => quiet.publish('rootless', 'text'))
+  assert.equal(asked, 0)
+  await trace.getTracer('test').startActiveSpan('root', async (root) => {
+    await received(untraced, 'rooted', () => quiet.publish('rooted', 'text'))
+    root.end()
+  })
+  assert.equal(asked, 1)
+  await quiet.close()
 })
 
 it('a carrier that throws costs nobody a message', async () => {

@@ -79,6 +79,26 @@ it('a message as large as the server takes goes, without context where there is 
   assert.equal(carried.data.length, large.length, 'the envelope has no room either')
 })
 
+it('where the header has room and the envelope has not, the header goes alone', async () => {
+  const sizeMax = untraced.info?.max_payload ?? 0
+  // The header takes 70 bytes, the attribute 73, and 1,024 are kept free.
+  const room = 1_024 + 80
+  const start = '{"specversion":"1.0","id":"1","source":"/s","type":"t","data":"'
+  const json = `${start}${'x'.repeat(sizeMax - room - start.length - 2)}"}`
+  const structured = await received('room.json', () => traced.publish('room.json', json))
+  assert.deepEqual([structured.data.length, structured.headers?.keys()], [json.length, ['traceparent']])
+  const event = headers()
+  for (const [name, value] of Object.entries({ specversion: '1.0', id: '1', source: '/s', type: 't' }))
+    event.set(`ce-${name}`, value)
+  const sizeBytes = [...event].reduce(
+    (size, [name, [value = '']]) => size + name.length + value.length + 4,
+    0,
+  )
+  const body = new Uint8Array(sizeMax - room - sizeBytes)
+  const binary = await received('room.binary', () => traced.publish('room.binary', body, { headers: event }))
+  assert.deepEqual(binary.headers?.keys(), [...event.keys(), 'traceparent'])
+})
+
 it('a status line that the user has set in headers arrives', async () => {
   const message = await received('status', () =>
     traced.publish('status', '', { headers: headers(500, 'custom status') }),
