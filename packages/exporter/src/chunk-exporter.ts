@@ -5,7 +5,7 @@ import { ExportAccount } from './export-account.ts'
 import { ExporterEnd } from './exporter-end.ts'
 import { writeToSpool } from './host-spool.ts'
 import { type AdoptedLedger, type Ledger, LedgerBook } from './ledger.ts'
-import type { SpoolConfig } from './messages.ts'
+import type { HostMessage, SpoolConfig } from './messages.ts'
 import type { ExporterSettings } from './options.ts'
 import { watchProcessEnd } from './process-end.ts'
 import { SentChunks, type WaitOptions } from './sent-chunks.ts'
@@ -35,6 +35,14 @@ export interface FlushResult {
   readonly undeliveredItemCount: number
 }
 
+/** What belongs to a signal alone and has to keep step with its chunks. */
+export interface ChunkCompanion {
+  /** What is posted now reaches the worker before the next chunk. */
+  beforePost(): void
+  /** A worker has crashed with all that it knew. */
+  onWorkerGone(): void
+}
+
 /** The exporter's side on the host's thread, for items of one signal: encodes each as it ends, hands chunks over, keeps the account. */
 export class ChunkExporter<Item extends ScopedItem> {
   readonly #signal: Signal<Item>
@@ -53,10 +61,17 @@ export class ChunkExporter<Item extends ScopedItem> {
   readonly #chunkAgeMsMax: number
   #chunkStartMs = 0
   #roomAskedBytes = 0
+  readonly #companion: ChunkCompanion | undefined
   #shutdown: Promise<FlushResult> | undefined
 
-  constructor(signal: Signal<Item>, settings: ExporterSettings, onLedgerChange?: (ledger: Ledger) => void) {
+  constructor(
+    signal: Signal<Item>,
+    settings: ExporterSettings,
+    onLedgerChange?: (ledger: Ledger) => void,
+    companion?: ChunkCompanion,
+  ) {
     this.#signal = signal
+    this.#companion = companion
     this.#settings = settings
     const { spool } = settings.worker
     this.#encoder = signal.createEncoder({
@@ -132,6 +147,11 @@ export class ChunkExporter<Item extends ScopedItem> {
     } else {
       this.#encode(item)
     }
+  }
+
+  /** Tells the worker something beside chunks; starts one if need be. */
+  post(message: HostMessage): void {
+    if (this.#shutdown === undefined && this.#worker.isAvailable) this.#worker.post(message)
   }
 
   ledger(): Ledger {
@@ -236,6 +256,7 @@ export class ChunkExporter<Item extends ScopedItem> {
     this.#worker.start()
     if (!this.#worker.isAvailable) this.#doWithoutWorker()
     if (!this.#worker.isStarted) return
+    this.#companion?.beforePost()
     for (const [chunkId, { itemCount, bytes }] of this.#sent.takeUnposted())
       this.#worker.post({ kind: 'chunk', chunkId, itemCount, bytes })
   }
@@ -252,6 +273,7 @@ export class ChunkExporter<Item extends ScopedItem> {
   }
 
   #onCrash(cause: string): void {
+    this.#companion?.onWorkerGone()
     this.#account.drop('worker_crash', this.#sent.crashed(), cause)
     this.#post()
   }

@@ -81,17 +81,20 @@ export class Diagnostics {
     )
   }
 
-  adopted({ name, pid, host, ending, reason, lastSeenMs, itemCount }: AdoptedProcess): void {
-    const end = {
-      released: `ended (${reason})`,
-      died: 'was killed or crashed',
-      silent: `was last seen at ${new Date(lastSeenMs).toISOString()}`,
-    }[ending]
-    const whose = `process ${pid} of ${host}${name === '' ? '' : ` ("${name}")`}`
+  adopted(owner: AdoptedProcess): void {
     this.#sayRarely(
       'adopted',
-      itemCount,
-      (count) => `adopted ${this.countText(count)} from the spool: ${whose} ${end}`,
+      owner.itemCount,
+      (count) => `adopted ${this.countText(count)} from the spool: ${endOf(owner)}`,
+    )
+  }
+
+  /** Said without their number: they come one by one, and the first is told at once. */
+  interrupted(owner: AdoptedProcess): void {
+    this.#sayRarely(
+      'interrupted',
+      0,
+      () => `spans that were open are exported as interrupted: ${endOf(owner)}`,
     )
   }
 
@@ -155,4 +158,13 @@ export class Diagnostics {
       // The host's logger failed; that must not fail the host's span.
     }
   }
+}
+
+function endOf({ name, pid, host, ending, reason, lastSeenMs }: AdoptedProcess): string {
+  const end = {
+    released: `ended (${reason})`,
+    died: 'was killed or crashed',
+    silent: `was last seen at ${new Date(lastSeenMs).toISOString()}`,
+  }[ending]
+  return `process ${pid} of ${host}${name === '' ? '' : ` ("${name}")`} ${end}`
 }

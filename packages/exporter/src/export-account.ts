@@ -54,6 +54,10 @@ export class ExportAccount {
       case 'said':
         this.#diagnostics.say(message.message)
         break
+      case 'interrupted':
+        this.#book.adopt(message.owner.itemCount)
+        this.#diagnostics.interrupted(message.owner)
+        break
       case 'saved':
         this.savedCount++
         for (const end of this.#savedWaiters) end()

@@ -57,7 +57,7 @@ export class ExporterEnd implements Ending {
   }
 
   beginEnd(cause: EndCause): void {
-    if (isLast(cause)) this.#parts.settings.onDying?.(cause)
+    this.#parts.settings.onEnd?.(cause)
     this.#begin(cause)
   }
 

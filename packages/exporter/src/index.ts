@@ -10,6 +10,7 @@ export {
 } from './flush-spool.ts'
 export type { AdoptedLedger, DropReason, Ledger } from './ledger.ts'
 export type { AdoptedProcess, OtlpProtocol, RetryLimits, SignalName, TlsOptions } from './messages.ts'
+export type { OpenSpanOptions } from './open-span-options.ts'
 export type { OtlpExporterOptions, QueueFullPolicy } from './options.ts'
 export {
   createOtlpExporter,

@@ -17,7 +17,20 @@ export type HostMessage =
   | { readonly kind: 'make-room'; readonly sizeBytes: number }
   /** Write to disk what is not settled, then say `saved`. `isFinal`: the process ends, so the folder is released. */
   | { readonly kind: 'save'; readonly isFinal: boolean; readonly reason: string }
+  /** Keep on disk what is known of these spans, which have not ended. */
+  | { readonly kind: 'open-spans'; readonly snapshots: readonly OpenSpanSnapshot[] }
+  /** They have ended; their ends are in the next chunks. */
+  | { readonly kind: 'spans-ended'; readonly openIds: readonly number[] }
+  /** A request with spans that have not ended: sent if the collector takes it now, and counted nowhere. */
+  | { readonly kind: 'pending-spans'; readonly bytes: Uint8Array }
   | { readonly kind: 'stop' }
+
+/** What is known of a span that has not ended: a request with this one span. */
+export interface OpenSpanSnapshot {
+  /** Names the span for as long as it is open; a later snapshot of it has the same. */
+  readonly openId: number
+  readonly bytes: Uint8Array
+}
 
 export type WorkerMessage = ExportEvent | SpoolEvent | SaidMessage
 
@@ -63,6 +76,8 @@ export type SpoolEvent =
   /** The worker writes into this owner's folder. */
   | { readonly kind: 'spool-owner'; readonly ownerId: string }
   | { readonly kind: 'adopted'; readonly owner: AdoptedProcess }
+  /** Spans that were open when their process died are delivered as interrupted; `owner.itemCount` is theirs. */
+  | { readonly kind: 'interrupted'; readonly owner: AdoptedProcess }
 
 /** Whose spans were adopted. */
 export interface AdoptedProcess {

@@ -10,6 +10,7 @@ import {
 import { invalidOption } from './exporter-error.ts'
 import { checkedHeaders } from './headers.ts'
 import type { OtlpProtocol, RetryLimits, SignalName, TlsOptions, WorkerConfig } from './messages.ts'
+import type { OpenSpanOptions } from './open-span-options.ts'
 import { checkedInteger, checkOneOf } from './option-checks.ts'
 import type { EndCause } from './process-end.ts'
 import { resolveSpool, type SpoolOptions } from './spool-options.ts'
@@ -70,6 +71,8 @@ export interface OtlpExporterOptions {
   readonly queueFull?: QueueFullPolicy
   /** Keeps what is not delivered on disk. Default: nothing is written. */
   readonly spool?: SpoolOptions
+  /** Tells of spans before they end, and of those that never will. Default: only ended spans are exported. */
+  readonly openSpans?: OpenSpanOptions
 }
 
 /** What gives way when there is no room. */
@@ -86,8 +89,8 @@ export interface ExporterSettings {
   readonly abruptExitTimeoutMs: number
   readonly signals: readonly NodeJS.Signals[]
   readonly dropsOldest: boolean
-  /** The host's thread dies: called before its last items are handed over. */
-  readonly onDying?: (cause: EndCause) => void
+  /** The end of the host's thread, or a signal that may be it: called before its last items are handed over. */
+  readonly onEnd?: (cause: EndCause) => void
   /** The host's thread has written its last items to the spool's folder itself. */
   readonly onSpooledAtEnd?: (dir: string) => void
   readonly diagnostics: DiagnosticWriter | undefined

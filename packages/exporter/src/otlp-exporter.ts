@@ -2,6 +2,8 @@ import type { LogRecord } from '@throughline/otlp'
 import type { SpanSink } from '@throughline/trace'
 import { ChunkExporter, type FlushOptions, type FlushResult } from './chunk-exporter.ts'
 import type { AdoptedLedger, Ledger } from './ledger.ts'
+import { OpenSpanExporter } from './open-span-exporter.ts'
+import { resolveOpenSpans } from './open-span-options.ts'
 import { type OtlpExporterOptions, resolveOptions } from './options.ts'
 import { logSignal, spanSignal } from './signal.ts'
 
@@ -24,7 +26,11 @@ export interface OtlpExporter extends SpanSink {
 
 /** Makes the exporter; its thread and connections come later. Throws an ExporterError that names the option, its value and what is allowed. */
 export function createOtlpExporter(options: OtlpExporterOptions): OtlpExporter {
-  return new ChunkExporter(spanSignal, resolveOptions(options))
+  const settings = resolveOptions(options)
+  const openSpans = resolveOpenSpans(options.openSpans)
+  return openSpans === undefined
+    ? new ChunkExporter(spanSignal, settings)
+    : new OpenSpanExporter(settings, openSpans)
 }
 
 /** The same for log records, with a thread, a queue and an account of its own; nothing is started before the first record. */

@@ -1,4 +1,11 @@
-import { type TracerProvider as ApiTracerProvider, type Attributes, diag, trace } from '@opentelemetry/api'
+import {
+  type TracerProvider as ApiTracerProvider,
+  type Attributes,
+  diag,
+  type MeterProvider,
+  metrics,
+  trace,
+} from '@opentelemetry/api'
 import {
   type AdoptedLedger,
   createOtlpExporter,
@@ -30,10 +37,12 @@ import { type DeliveryOptions, deliverySettings } from './delivery-settings.ts'
 import { type Environment, readBoolean, readText, readWholeNumber } from './environment.ts'
 import { type ExporterName, exportersOf } from './exporters.ts'
 import { createLogsExport, type LogsExport, type LogsExporterName, logsExporterOf } from './logs.ts'
+import { type OpenSpanSettings, type OpenSpansChoice, openSpanSettings } from './open-spans.ts'
 import { namesEndpoint, type OtlpOptions, type OtlpProtocol, otlpSettings } from './otlp-settings.ts'
 import { type PropagatorName, propagatorOf } from './propagators.ts'
 import { processResource } from './resource.ts'
 import { parseSampler, samplerFromEnvironment } from './sampler.ts'
+import { type ExporterSource, type MetricSources, reportSdkMetrics } from './sdk-metrics.ts'
 import { spanLimitsFromEnvironment } from './span-limits.ts'
 import type { TlsSettings } from './tls-settings.ts'
 
@@ -82,6 +91,16 @@ export interface InitTracerOptions extends DeliveryOptions {
    * it at their end. Default: false.
    */
   readonly eagerExport?: boolean | undefined
+  /**
+   * Spans that have not ended: known after a kill, and ended with the reason when the process ends. Default: true where there is
+   * a spool. Environment: THROUGHLINE_OPEN_SPANS (off, on, export).
+   */
+  readonly openSpans?: OpenSpansChoice | boolean | undefined
+  /**
+   * Gets the tracer's own metrics, by OpenTelemetry's conventions for SDKs. Default: OpenTelemetry's global meter provider, if
+   * there is one by then. False: none.
+   */
+  readonly meterProvider?: MeterProvider | false | undefined
   /** Gets operating errors as lines of text. Default: stderr. False: none. */
   readonly diagnostics?: ((message: string) => void) | false | undefined
   /** Default `process.env`. */
@@ -153,7 +172,7 @@ function startTracing(serviceName: string, options: InitTracerOptions, env: Envi
   )
   const sampler = samplerOf(options.sampler, env)
   const propagator = propagatorOf(options.propagators, env)
-  const { sinks, otlp } = createSinks(options, env, { clock, resource })
+  const { sinks, otlp, exporter, openSpans } = createSinks(options, env, { clock, resource })
   const logs = createLogs(options, env, { clock, resource })
   const provider = new TracerProvider({
     clock,
@@ -165,12 +184,14 @@ function startTracing(serviceName: string, options: InitTracerOptions, env: Envi
       ...(options.spanExporters ?? []).map((exporter) => batchSpanProcessor(exporter)),
     ],
     spanSinks: sinks,
+    ...(openSpans !== undefined && { openSpans: openSpans.list }),
   })
   // Before the provider is registered: options that are refused leave no global behind.
   const http = startHttp(options.http, env)
   provider.register({ propagator })
   logs?.register()
   if (options.eagerExport === true) otlp?.start()
+  const stopMetrics = startMetrics(options.meterProvider, { provider, openSpans: openSpans?.list, exporter })
 
   const tracing: Tracing = {
     enabled: true,
@@ -184,6 +205,7 @@ function startTracing(serviceName: string, options: InitTracerOptions, env: Envi
     async shutdown({ timeoutMs = defaultTimeoutMs, retry = true } = {}) {
       if (current === tracing) current = undefined
       http?.disable()
+      stopMetrics()
       // The exporter keeps its own time, so that it can account for what was not delivered; the provider follows.
       await Promise.all([
         otlp?.shutdown({ timeoutMs, retry }),
@@ -207,27 +229,45 @@ interface SinkSurroundings {
   readonly resource: Attributes
 }
 
-function createSinks(
-  options: InitTracerOptions,
-  env: Environment,
-  surroundings: SinkSurroundings,
-): { sinks: SpanSink[]; otlp: OtlpExporter | undefined } {
+interface Sinks {
+  readonly sinks: SpanSink[]
+  readonly otlp?: OtlpExporter
+  readonly exporter?: ExporterSource
+  readonly openSpans?: OpenSpanSettings
+}
+
+function createSinks(options: InitTracerOptions, env: Environment, surroundings: SinkSurroundings): Sinks {
   const said = otlpOptionsOf(options)
   const chosen = exportersOf(options, env, namesEndpoint('traces', said, env))
   const sinks: SpanSink[] = []
   if (chosen.has('stdout')) sinks.push(createStdoutExporter(surroundings))
-  if (!chosen.has('otlp')) return { sinks, otlp: undefined }
+  if (!chosen.has('otlp')) return { sinks }
+  const delivery = deliverySettings(options, env)
+  const hasSpool = delivery.spool !== undefined && delivery.spool.mode !== 'off'
+  const openSpans = openSpanSettings(options.openSpans, { env, hasSpool })
+  const settings = otlpSettings('traces', said, env)
   const otlp = checked(() =>
     createOtlpExporter({
-      ...otlpSettings('traces', said, env),
+      ...settings,
       ...surroundings,
-      ...deliverySettings(options, env),
+      ...delivery,
+      ...(openSpans !== undefined && { openSpans }),
       ...scheduleOf(env),
       ...diagnosticsOf(options),
     }),
   )
   sinks.push(otlp)
-  return { sinks, otlp }
+  const exporter: ExporterSource = {
+    protocol: settings.protocol,
+    ledger: () => otlp.ledger(),
+    adopted: () => otlp.adopted(),
+  }
+  return { sinks, otlp, exporter, ...(openSpans !== undefined && { openSpans }) }
+}
+
+function startMetrics(meterProvider: MeterProvider | false | undefined, sources: MetricSources): () => void {
+  if (meterProvider === false) return () => {}
+  return reportSdkMetrics(meterProvider ?? metrics.getMeterProvider(), sources)
 }
 
 function createLogs(

@@ -15,6 +15,7 @@ export {
   parentBasedSampler,
   traceIdRatioSampler,
 } from './samplers.ts'
+export type { LiveSpanCount, ParentOrigin, SamplingResultName, StartedSpanCount } from './span-counts.ts'
 export type { SpanLimits } from './span-limits.ts'
 export type {
   ExportResult,

@@ -10,6 +10,7 @@ import type { SpanSink } from './records.ts'
 import { type Sampler, SamplingDecision, type SamplingResult } from './sampler.ts'
 import { type FastDecision, fastDecisionOf } from './samplers.ts'
 import type { Span, SpanHost } from './span.ts'
+import { recordAndSample, recordOnly, SpanCounts } from './span-counts.ts'
 import type { SpanLimits } from './span-limits.ts'
 import type { ReadableResource, SpanProcessor } from './span-processor.ts'
 
@@ -47,6 +48,7 @@ export class SpanPipeline implements SpanHost {
   readonly fastDecision: FastDecision | undefined
   readonly hasProcessors: boolean
   readonly openSpans: OpenSpans | undefined
+  readonly counts: SpanCounts = new SpanCounts()
   /** True from the call of shutdown on. */
   closed = false
   readonly #sampler: Sampler
@@ -90,7 +92,9 @@ export class SpanPipeline implements SpanHost {
   }
 
   onEnd(span: Span): void {
-    if ((span.traceFlags & sampledFlag) !== 0) {
+    const isSampled = (span.traceFlags & sampledFlag) !== 0
+    this.counts.end(isSampled ? recordAndSample : recordOnly)
+    if (isSampled) {
       this.openSpans?.remove(span)
       for (const sink of this.#sinks) {
         try {

@@ -17,6 +17,7 @@ import type { OpenSpans } from './open-spans.ts'
 import type { SpanSink } from './records.ts'
 import type { Sampler } from './sampler.ts'
 import { alwaysOnSampler, parentBasedSampler } from './samplers.ts'
+import type { LiveSpanCount, StartedSpanCount } from './span-counts.ts'
 import { resolveSpanLimits, type SpanLimits } from './span-limits.ts'
 import { SpanPipeline } from './span-pipeline.ts'
 import type { SpanProcessor } from './span-processor.ts'
@@ -123,6 +124,16 @@ export class TracerProvider implements ApiTracerProvider {
   unregister(): void {
     for (const undo of this.#unregister.toReversed()) undo()
     this.#unregister = []
+  }
+
+  /** How many spans were started, by parent and sampling result; counts that are 0 are among them. */
+  startedSpanCounts(): readonly StartedSpanCount[] {
+    return this.#pipeline.counts.started()
+  }
+
+  /** How many recording spans have not ended. */
+  liveSpanCounts(): readonly LiveSpanCount[] {
+    return this.#pipeline.counts.live()
   }
 
   /** Resolves when every sink and processor has flushed; a failure is reported through `diag` and does not reject. */

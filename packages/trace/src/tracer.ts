@@ -20,6 +20,7 @@ import {
 import type { AttributeBlock, ScopeRecord } from './records.ts'
 import { SamplingDecision, type SamplingResult } from './sampler.ts'
 import { Span } from './span.ts'
+import { dropped, recordAndSample, recordOnly } from './span-counts.ts'
 import type { SpanPipeline } from './span-pipeline.ts'
 import { toText } from './text.ts'
 import type { IdWords } from './words.ts'
@@ -82,7 +83,10 @@ export class Tracer implements ApiTracer {
     const decide = pipeline.fastDecision
     if (decide === undefined) return this.startBySampler(name, options, { context, parent, traceFlags })
     const traceStateText = parent === undefined ? '' : parent.traceStateText
-    if (!decide(parent, ids)) return new NonRecordingSpan(ids, traceFlags, traceStateText, false)
+    if (!decide(parent, ids)) {
+      pipeline.counts.start(parent, dropped)
+      return new NonRecordingSpan(ids, traceFlags, traceStateText, false)
+    }
     return this.record(name, options, {
       context,
       parent,
@@ -136,8 +140,10 @@ export class Tracer implements ApiTracer {
     if (options.attributeBlock !== undefined) span.setAttributeBlock(options.attributeBlock)
     if (options.attributes !== undefined) span.setAttributes(options.attributes)
     if (options.links !== undefined) span.addLinks(options.links)
-    const { openSpans } = this.pipeline
-    if (openSpans !== undefined && (made.traceFlags & sampledFlag) !== 0) openSpans.add(span)
+    const { openSpans, counts } = this.pipeline
+    const isSampled = (made.traceFlags & sampledFlag) !== 0
+    counts.start(made.parent, isSampled ? recordAndSample : recordOnly)
+    if (openSpans !== undefined && isSampled) openSpans.add(span)
     if (this.pipeline.hasProcessors) this.pipeline.onStart(span, made.parent, made.context)
     return span
   }
@@ -172,6 +178,7 @@ export class Tracer implements ApiTracer {
       result.decision !== SamplingDecision.RECORD &&
       result.decision !== SamplingDecision.RECORD_AND_SAMPLED
     ) {
+      this.pipeline.counts.start(drawn.parent, dropped)
       return new NonRecordingSpan(ids, drawn.traceFlags, traceStateText, false)
     }
     const sampled = result.decision === SamplingDecision.RECORD_AND_SAMPLED ? sampledFlag : 0

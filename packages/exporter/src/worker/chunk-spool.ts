@@ -5,12 +5,15 @@ import {
   type SpoolDrop,
   type SpoolDropReason,
   type SpoolRecord,
+  type TakenRecord,
 } from '@throughline/spool'
 import type { DropReason } from '../ledger.ts'
-import type { SpoolConfig, WorkerMessage } from '../messages.ts'
+import type { OpenSpanSnapshot, SpoolConfig, WorkerMessage } from '../messages.ts'
 import { chunkRecordKind } from './control.ts'
 import type { ChunkDisk } from './export-queue.ts'
 import type { QueuedChunk } from './export-request.ts'
+import type { interruptedRequest } from './interrupted-request.ts'
+import { OpenSpanRecords, openSpanRecordKind } from './open-span-records.ts'
 
 /** After the disk refused a chunk, it is not asked again for so long. */
 const diskPauseMs = 1_000
@@ -44,6 +47,11 @@ export class ChunkSpool implements ChunkDisk {
   readonly #chunkIds = new WeakMap<SpoolRecord, number>()
   /** This exporter's own folders, also those of its threads that crashed: their items are no adopted ones. */
   readonly #ownerIds: Set<string>
+  readonly #openSpans: OpenSpanRecords
+  /** Snapshots that were handed out as interrupted spans once: a second time they are no news. */
+  readonly #interrupted = new WeakSet<SpoolRecord>()
+  #interruptedRequest: typeof interruptedRequest | undefined
+  #savesNext = false
   #cancelSave: (() => void) | undefined
   #diskIsBadUntilMs = Number.NEGATIVE_INFINITY
   #allowanceBytes: number
@@ -55,6 +63,7 @@ export class ChunkSpool implements ChunkDisk {
     const { config, deadOwnerIds, open = openSpool, now } = options
     const { dir, name, bytesMax, ageMsMax, dropWhenFull } = config
     this.#spool = open({ dir, name, bytesMax, ageMsMax, dropWhenFull, onDrop: (drop) => this.#onDrop(drop) })
+    this.#openSpans = new OpenSpanRecords(this.#spool)
     this.#ownerIds = new Set(deadOwnerIds)
     this.#allowanceBytes = config.replayBytesPerSecondMax
     this.#allowanceMs = now()
@@ -76,12 +85,33 @@ export class ChunkSpool implements ChunkDisk {
   arrived(chunk: QueuedChunk): void {
     const { config, now, isFailing } = this.#options
     this.#unsaved.set(chunk, now())
-    if (config.mode === 'always' || isFailing()) this.saveAll()
+    if (config.mode === 'always' || isFailing() || this.#savesNext) this.saveAll()
     else this.#scheduleSave()
+  }
+
+  /** Keeps what is known of spans that have not ended. */
+  keepOpen(snapshots: readonly OpenSpanSnapshot[]): void {
+    const { now, report } = this.#options
+    if (now() < this.#diskIsBadUntilMs) return
+    const failure = this.#openSpans.keep(snapshots)
+    this.#tellOwner()
+    if (failure === undefined) return
+    this.#diskIsBadUntilMs = now() + diskPauseMs
+    report({ kind: 'spool-failed', ...failure })
+  }
+
+  /**
+   * They have ended, and their ends are in the next chunk. First the snapshots go, then that chunk is written and sent: so a
+   * span that was delivered is never found open, and a kill between the two loses what has just ended.
+   */
+  spansEnded(openIds: readonly number[]): void {
+    this.#openSpans.end(openIds)
+    this.#savesNext = true
   }
 
   /** Writes everything to disk that is in memory only. What the disk does not take stays in memory. */
   saveAll(): void {
+    this.#savesNext = false
     this.#save([...this.#unsaved.keys()])
   }
 
@@ -111,19 +141,50 @@ export class ChunkSpool implements ChunkDisk {
 
   take(): QueuedChunk | undefined {
     if (!this.#mayReplay()) return undefined
-    const taken = this.#spool.take()
-    if (taken === undefined) return undefined
-    const { record, payload } = taken
-    this.#allowanceBytes -= payload.length
-    const isOwn = record.owner === undefined || this.#ownerIds.has(record.owner.ownerId)
-    const chunk: QueuedChunk = {
-      chunkId: this.#chunkIds.get(record) ?? 0,
-      itemCount: record.itemCount,
-      bytes: payload,
-      place: isOwn ? 'spool' : 'adopted',
+    for (let taken = this.#spool.take(); taken !== undefined; taken = this.#spool.take()) {
+      const { record, payload } = taken
+      if (record.kind === openSpanRecordKind && this.#interruptedRequest === undefined) {
+        this.#spool.giveBack(record)
+        void this.#loadDecoder()
+        return undefined
+      }
+      this.#allowanceBytes -= payload.length
+      const chunk =
+        record.kind === openSpanRecordKind ? this.#interrupt(taken) : this.#chunkOf(record, payload)
+      if (chunk === undefined) {
+        this.#spool.acknowledge(record)
+        continue
+      }
+      this.#records.set(chunk, record)
+      return chunk
     }
-    this.#records.set(chunk, record)
-    return chunk
+    return undefined
+  }
+
+  #chunkOf(record: SpoolRecord, bytes: Uint8Array): QueuedChunk {
+    const isOwn = record.owner === undefined || this.#ownerIds.has(record.owner.ownerId)
+    const chunkId = this.#chunkIds.get(record) ?? 0
+    return { chunkId, itemCount: record.itemCount, bytes, place: isOwn ? 'spool' : 'adopted' }
+  }
+
+  /** Undefined when nobody died with it: after a crash of this thread alone, the host tells of its spans again. */
+  #interrupt({ record, payload }: TakenRecord): QueuedChunk | undefined {
+    const { owner } = record
+    if (owner === undefined || this.#ownerIds.has(owner.ownerId)) return undefined
+    const request = this.#interruptedRequest?.(payload, owner)
+    if (request === undefined) return undefined
+    const { itemCount } = request
+    if (!this.#interrupted.has(record)) {
+      this.#interrupted.add(record)
+      this.#options.report({ kind: 'interrupted', owner: { ...this.#describe(owner), itemCount } })
+    }
+    return { chunkId: 0, itemCount, bytes: request.payload, place: 'adopted' }
+  }
+
+  /** Most threads never see a snapshot of another process, and decoding is most of the code that they would load. */
+  async #loadDecoder(): Promise<void> {
+    this.#interruptedRequest = (await import('./interrupted-request.ts')).interruptedRequest
+    this.#options.onWork()
   }
 
   giveBack(chunk: QueuedChunk): boolean {

@@ -32,6 +32,15 @@ port.on('message', (message: HostMessage) => {
     case 'make-room':
       current().makeRoom(message.sizeBytes)
       break
+    case 'open-spans':
+      current().keepOpen(message.snapshots)
+      break
+    case 'spans-ended':
+      current().spansEnded(message.openIds)
+      break
+    case 'pending-spans':
+      current().addPending(message.bytes)
+      break
     case 'save':
       if (message.isFinal) {
         current().end(message.reason, () => {

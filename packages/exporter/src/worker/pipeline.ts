@@ -1,4 +1,4 @@
-import type { HostMessage, WorkerConfig, WorkerMessage } from '../messages.ts'
+import type { HostMessage, OpenSpanSnapshot, WorkerConfig, WorkerMessage } from '../messages.ts'
 import type { Transport } from './answer.ts'
 import { ChunkSpool } from './chunk-spool.ts'
 import { ExportQueue } from './export-queue.ts'
@@ -58,6 +58,19 @@ export class Pipeline {
     const chunk: QueuedChunk = { chunkId, itemCount, bytes, place: 'memory' }
     this.#spool?.arrived(chunk)
     this.#queue.add(chunk)
+  }
+
+  keepOpen(snapshots: readonly OpenSpanSnapshot[]): void {
+    this.#spool?.keepOpen(snapshots)
+  }
+
+  spansEnded(openIds: readonly number[]): void {
+    this.#spool?.spansEnded(openIds)
+  }
+
+  /** What runs now is no news later: nothing of it waits for a collector that is away. */
+  addPending(bytes: Uint8Array): void {
+    if (!this.#queue.isFailing) this.#queue.add({ chunkId: 0, itemCount: 0, bytes, place: 'memory' })
   }
 
   flush(): void {
