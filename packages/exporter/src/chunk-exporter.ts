@@ -1,6 +1,5 @@
 import type { ChunkEncoder } from '@throughline/otlp'
 import { Diagnostics } from './diagnostics.ts'
-import { endpointText } from './endpoint.ts'
 import { ExportAccount } from './export-account.ts'
 import { ExporterEnd } from './exporter-end.ts'
 import { writeToSpool } from './host-spool.ts'
@@ -11,6 +10,7 @@ import { watchProcessEnd } from './process-end.ts'
 import { SentChunks, type WaitOptions } from './sent-chunks.ts'
 import type { ScopedItem, Signal } from './signal.ts'
 import { startFlusher } from './start-flusher.ts'
+import { endpointText } from './worker/endpoint.ts'
 import { WorkerHandle } from './worker-handle.ts'
 
 const chunkSizeBytes = 256 * 1024

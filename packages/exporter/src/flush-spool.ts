@@ -1,6 +1,6 @@
-import { invalidOption } from './exporter-error.ts'
 import type { SignalName } from './messages.ts'
 import { type OtlpExporterOptions, resolveOptions } from './options.ts'
+import { invalidOption } from './worker/exporter-error.ts'
 import type * as SpoolFlush from './worker/spool-flush.ts'
 
 /** What {@link flushSpool} takes: the collector, and the folder that programs were given as `spool.dir`. */

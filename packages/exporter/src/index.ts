@@ -1,7 +1,5 @@
 export type { FlushOptions, FlushResult } from './chunk-exporter.ts'
 export type { DiagnosticWriter } from './diagnostics.ts'
-export { signalUrlFromBase } from './endpoint.ts'
-export { ExporterError, type ExporterErrorCode } from './exporter-error.ts'
 export {
   type FlushSpoolOptions,
   type FlushSpoolProgress,
@@ -20,3 +18,5 @@ export {
 } from './otlp-exporter.ts'
 export type { SpoolMode, SpoolOptions } from './spool-options.ts'
 export { createStdoutExporter, type StdoutExporter, type StdoutExporterOptions } from './stdout-exporter.ts'
+export { signalUrlFromBase } from './worker/endpoint.ts'
+export { ExporterError, type ExporterErrorCode } from './worker/exporter-error.ts'

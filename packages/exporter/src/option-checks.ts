@@ -1,4 +1,4 @@
-import { invalidOption } from './exporter-error.ts'
+import { invalidOption } from './worker/exporter-error.ts'
 
 export function checkOneOf(name: string, value: unknown, allowed: readonly string[]): void {
   if (typeof value !== 'string' || !allowed.includes(value))

@@ -1,19 +1,19 @@
 import type { AttributeValue } from '@throughline/otlp'
 import type { DiagnosticWriter } from './diagnostics.ts'
+import type { OtlpProtocol, RetryLimits, SignalName, TlsOptions, WorkerConfig } from './messages.ts'
+import type { OpenSpanOptions } from './open-span-options.ts'
+import { checkedInteger, checkOneOf } from './option-checks.ts'
+import type { EndCause } from './process-end.ts'
+import { resolveSpool, type SpoolOptions } from './spool-options.ts'
 import {
   endpointText,
   grpcEndpointUrl,
   httpEndpointUrl,
   unixSocketPath,
   withoutCredentials,
-} from './endpoint.ts'
-import { invalidOption } from './exporter-error.ts'
-import { checkedHeaders } from './headers.ts'
-import type { OtlpProtocol, RetryLimits, SignalName, TlsOptions, WorkerConfig } from './messages.ts'
-import type { OpenSpanOptions } from './open-span-options.ts'
-import { checkedInteger, checkOneOf } from './option-checks.ts'
-import type { EndCause } from './process-end.ts'
-import { resolveSpool, type SpoolOptions } from './spool-options.ts'
+} from './worker/endpoint.ts'
+import { invalidOption } from './worker/exporter-error.ts'
+import { checkedHeaders } from './worker/headers.ts'
 
 /** What `createOtlpExporter` takes; `endpoint`, `protocol`, `resource` and `clock` are required. */
 export interface OtlpExporterOptions {

@@ -1,6 +1,6 @@
-import { invalidOption } from './exporter-error.ts'
 import type { SignalName, SpoolConfig } from './messages.ts'
 import { checkedInteger, checkOneOf } from './option-checks.ts'
+import { invalidOption } from './worker/exporter-error.ts'
 
 /** `off`: nothing is written; `on-failure`: what the collector has not acknowledged soon; `always`: everything, before it is sent. */
 export type SpoolMode = 'always' | 'off' | 'on-failure'

@@ -1,6 +1,6 @@
 import { decodeExportTraceResponse, decodeStatus } from '@throughline/otlp'
-import { withoutCredentials } from '../endpoint.ts'
 import type { DropReason } from '../ledger.ts'
+import { withoutCredentials } from './endpoint.ts'
 import { parseRetryAfterMs } from './retry.ts'
 
 /** What came of one attempt. A transport never throws: no answer at all is a `retry`. */

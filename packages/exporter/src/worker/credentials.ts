@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContext } from 'node:tls'
-import { headersFromText } from '../headers.ts'
 import type { WorkerConfig } from '../messages.ts'
-import { isPem } from '../pem.ts'
+import { headersFromText } from './headers.ts'
+import { isPem } from './pem.ts'
 import { type ReadFiles, ReloadedFiles } from './reloaded-files.ts'
 
 /** What the exporter shows to the collector, and what it wants to be shown. */

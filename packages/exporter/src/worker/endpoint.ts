@@ -1,5 +1,5 @@
+import type { SignalName } from '../messages.ts'
 import { invalidOption } from './exporter-error.ts'
-import type { SignalName } from './messages.ts'
 
 /**
  * The address for a signal under a base endpoint such as `OTEL_EXPORTER_OTLP_ENDPOINT`, which may have a path of its own:
