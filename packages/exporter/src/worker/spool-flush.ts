@@ -52,6 +52,7 @@ class SpoolFlush {
   #cause = ''
   #pipeline: Pipeline | undefined
   #progressMs = 0
+  #hasFailed = false
   #damage = { tornCount: 0, corruptCount: 0 }
 
   constructor(options: SpoolFlushOptions) {
@@ -83,7 +84,9 @@ class SpoolFlush {
         pipeline.heartbeat()
         if (pipeline.isEmpty) pipeline.adopt()
         const nowMs = performance.now()
-        const patienceMs = pipeline.isEmpty ? lingerMs : idleMsMax
+        // An attempt that is under way is waited for: it ends by its own timeout.
+        const idleMs = this.#hasFailed ? idleMsMax : idleMsMax + config.timeoutMs
+        const patienceMs = pipeline.isEmpty ? lingerMs : idleMs
         const isOver = nowMs - this.#progressMs >= patienceMs || nowMs - startMs >= totalMsMax
         if (!isOver && onTick?.() !== false) return
         clearInterval(timer)
@@ -130,6 +133,7 @@ class SpoolFlush {
       case 'attempt-failed':
       case 'spool-failed':
         this.#cause = message.cause
+        this.#hasFailed = true
         break
       case 'said':
         this.#cause = message.message
@@ -142,6 +146,7 @@ class SpoolFlush {
 
   #progressed(): void {
     this.#progressMs = performance.now()
+    this.#hasFailed = false
     this.#onDone()
   }
 
