@@ -95,7 +95,8 @@ function spoolOptions(name: ProcessName, tracing: TracingConfig) {
   if (name !== 'cli') return { spool: dir === '' || dir === 'off' ? (false as const) : { dir } }
   const folder = dir === '' ? commandSpoolDir(tracing) : dir
   if (folder === undefined || folder === 'off') return { spool: false as const, eagerExport: true }
-  return { spool: { dir: folder, flusher: true } }
+  // Most commands are over before a thread that exports would have started: they write to the folder at their end.
+  return { spool: { dir: folder, flusher: true, handOverMs: 1_000 } }
 }
 
 /** Each collector, and each account there, has a folder of its own: what was meant for one is not sent to another. */
