@@ -1,5 +1,6 @@
 import {
   type Msg,
+  type MsgHdrs,
   MsgHdrsImpl,
   type NatsConnection,
   type Payload,
@@ -15,7 +16,7 @@ import {
   SpanStatusCode,
 } from '@opentelemetry/api'
 import * as keys from './attributes.ts'
-import { extractFromHeaders, spanContextOf } from './carrier.ts'
+import { extractFromHeaders, headersOf, spanContextOf } from './carrier.ts'
 import { quietScope } from './quiet.ts'
 import { endSpan, endSpanWithError, type NatsTracing } from './tracing.ts'
 
@@ -138,7 +139,7 @@ const noMessageFound = 10_037
 
 function failureOf(call: ApiCall, message: Msg): Failure | undefined {
   if (call.operation === 'direct.get') {
-    const { code = 0, description = '' } = message.headers ?? {}
+    const { code = 0, description = '' } = headersOf(message) ?? {}
     return code === 0 || code === 404 ? undefined : { code: String(code), description }
   }
   if (message.data.length > failureBytesMax) return undefined
@@ -168,12 +169,17 @@ function errorIn(data: Uint8Array): ApiError | undefined {
 /** Who wrote the stored message in an answer. */
 function writerOf(tracing: NatsTracing, call: ApiCall, message: Msg): SpanContext | undefined {
   if (call.operation === 'direct.get') {
-    return spanContextOf(extractFromHeaders(message.headers, ROOT_CONTEXT, tracing.propagator))
+    return spanContextOf(extractFromHeaders(headersOf(message), ROOT_CONTEXT, tracing.propagator))
   }
   if (call.operation !== 'stream.msg.get') return undefined
-  const stored = storedHeaders(bufferOf(message.data))
-  if (stored === undefined) return undefined
-  return spanContextOf(extractFromHeaders(MsgHdrsImpl.decode(stored), ROOT_CONTEXT, tracing.propagator))
+  const bytes = storedHeaders(bufferOf(message.data))
+  if (bytes === undefined) return undefined
+  const stored = {
+    get headers(): MsgHdrs {
+      return MsgHdrsImpl.decode(bytes)
+    },
+  }
+  return spanContextOf(extractFromHeaders(headersOf(stored), ROOT_CONTEXT, tracing.propagator))
 }
 
 const headersStart = Buffer.from('"hdrs":"')

@@ -49,6 +49,15 @@ export function injectIntoHeaders(
   return carrier.headers ?? source
 }
 
+/** The headers of a message; the client throws where it reads one whose headers no client could have written. */
+export function headersOf(message: { readonly headers?: MsgHdrs | undefined }): MsgHdrs | undefined {
+  try {
+    return message.headers
+  } catch {
+    return undefined
+  }
+}
+
 /** The valid span context in `context`, else undefined. */
 export function spanContextOf(context: Context): SpanContext | undefined {
   const spanContext = trace.getSpanContext(context)

@@ -1,7 +1,7 @@
 import type { MsgHdrs, Payload } from '@nats-io/nats-core'
 import { headers as newHeaders } from '@nats-io/nats-core'
 import { type Context, trace } from '@opentelemetry/api'
-import { copyHeaders, extractFromHeaders, type Propagator, spanContextOf } from './carrier.ts'
+import { copyHeaders, extractFromHeaders, headersOf, type Propagator, spanContextOf } from './carrier.ts'
 
 /**
  * Reads and writes the context of messages whose payload is an envelope with a place for it; `cloudEventEnvelope()` of
@@ -69,11 +69,11 @@ export function extractFromHeadersOrEnvelope(
   carriers: { readonly propagator: Propagator | undefined; readonly envelope: EnvelopeCarrier | undefined },
 ): Context {
   const { propagator, envelope } = carriers
-  if (envelope === undefined) return extractFromHeaders(message.headers, base, propagator)
-  const inHeaders = extractFromHeaders(message.headers, trace.deleteSpan(base), propagator)
+  if (envelope === undefined) return extractFromHeaders(headersOf(message), base, propagator)
+  const inHeaders = extractFromHeaders(headersOf(message), trace.deleteSpan(base), propagator)
   if (spanContextOf(inHeaders) !== undefined) return inHeaders
   try {
-    const inEnvelope = envelope.extract(inHeaders, { headers: message.headers, payload: message.data })
+    const inEnvelope = envelope.extract(inHeaders, { headers: headersOf(message), payload: message.data })
     return spanContextOf(inEnvelope) === undefined ? base : inEnvelope
   } catch {
     return base

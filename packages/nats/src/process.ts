@@ -12,7 +12,7 @@ import {
   trace,
 } from '@opentelemetry/api'
 import * as keys from './attributes.ts'
-import { spanContextOf } from './carrier.ts'
+import { headersOf, spanContextOf } from './carrier.ts'
 import { extractFromHeadersOrEnvelope } from './envelope.ts'
 import { addDelivery, type Handover, handoverOf, type Message, setHandover } from './handover.ts'
 import type { Measurement, OperationOf } from './metrics.ts'
@@ -284,7 +284,7 @@ function incomingOf(tracing: NatsTracing, message: Message, base: Context): Inco
   const on = tracing.isOn
   // Without a tracer there is no span that the message's own could be mistaken for.
   const empty =
-    on || message.headers !== undefined || tracing.options.envelope !== undefined
+    on || headersOf(message) !== undefined || tracing.options.envelope !== undefined
       ? unquiet(propagation.deleteBaggage(trace.deleteSpan(base)))
       : base
   const extracted = carriedBy(tracing, message, empty)
@@ -315,7 +315,7 @@ const processOperation = { name: 'process', type: 'process' }
 const noSpan = trace.wrapSpanContext(INVALID_SPAN_CONTEXT)
 
 function addMessageId(message: Message, attributes: Attributes): void {
-  const id = message.headers?.get('Nats-Msg-Id')
+  const id = headersOf(message)?.get('Nats-Msg-Id')
   if (id) attributes[keys.messageId] = keys.bounded(id)
 }
 

@@ -1,7 +1,7 @@
 import type { Consumer, ConsumerInfo, JsMsg } from '@nats-io/jetstream'
 import { type Context, context, type Link, SpanKind } from '@opentelemetry/api'
 import * as keys from './attributes.ts'
-import { extractFromHeaders, spanContextOf } from './carrier.ts'
+import { extractFromHeaders, headersOf, spanContextOf } from './carrier.ts'
 import { addDelivery } from './handover.ts'
 import { type Failure, type NatsTracing, recordError } from './tracing.ts'
 
@@ -39,7 +39,7 @@ export class Receive {
     this.#count++
     this.#endTime = Date.now()
     if (this.#links.length >= linksMax || !this.#tracing.isOn) return
-    const carried = extractFromHeaders(message.headers, undefined, this.#tracing.propagator)
+    const carried = extractFromHeaders(headersOf(message), undefined, this.#tracing.propagator)
     const writer = spanContextOf(carried)
     if (writer !== undefined) this.#links.push({ context: writer })
   }

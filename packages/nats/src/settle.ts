@@ -9,7 +9,7 @@ import {
   TraceFlags,
 } from '@opentelemetry/api'
 import * as keys from './attributes.ts'
-import { extractFromHeaders, spanContextOf } from './carrier.ts'
+import { extractFromHeaders, headersOf, spanContextOf } from './carrier.ts'
 import { addDelivery, type Handover, handoverOf } from './handover.ts'
 import { endSpan, endSpanWithError } from './tracing.ts'
 
@@ -139,11 +139,11 @@ function parentOf(message: JsMsg, { tracing, processing }: Handover): Context {
   if (spanContextOf(active) !== undefined) return active
   if (processing !== undefined) return processing.context
   if (tracing.options.consumerParent === 'link' || !tracing.trusts(message.subject)) return active
-  return extractFromHeaders(message.headers, active, tracing.propagator)
+  return extractFromHeaders(headersOf(message), active, tracing.propagator)
 }
 
 function writerOf(message: JsMsg, { tracing }: Handover): SpanContext | undefined {
-  return spanContextOf(extractFromHeaders(message.headers, undefined, tracing.propagator))
+  return spanContextOf(extractFromHeaders(headersOf(message), undefined, tracing.propagator))
 }
 
 function isSampled({ traceFlags }: SpanContext): boolean {

@@ -1,4 +1,5 @@
 import { apiContract } from './api.ts'
+import { badInputContract } from './bad-input.ts'
 import { carrierContract } from './carriers.ts'
 import { consumerEndContract } from './consumer-ends.ts'
 import { consumerContract } from './consumers.ts'
@@ -28,6 +29,7 @@ export function natsContract(harness: Harness): void {
   kvContract(harness)
   objectStoreContract(harness)
   servicesContract(harness)
+  badInputContract(harness)
   v2Contract(harness)
   lifecycleContract(harness)
 }
