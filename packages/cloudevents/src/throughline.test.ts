@@ -1,0 +1,4 @@
+import { recordSpans } from './testing/spans.ts'
+import { traceContract } from './testing/trace-contract.ts'
+
+traceContract(recordSpans())
