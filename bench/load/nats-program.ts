@@ -28,7 +28,7 @@ nc.subscribe(`${name}.echo`, { callback: (_, message) => void message.respond(me
 await manager.streams.add({
   name,
   subjects: [`${name}.stream`],
-  storage: 'memory' as JetStream.StorageType,
+  storage: 'memory',
 })
 for (let sent = 0; sent < streamMessages; sent += 100) {
   await Promise.all(Array.from({ length: 100 }, () => js.publish(`${name}.stream`, payload)))
@@ -53,7 +53,7 @@ async function consume(untilMs: number): Promise<number> {
   let count = 0
   while (performance.now() < untilMs) {
     const { name: consumerName } = await manager.consumers.add(name, {
-      ack_policy: 'explicit' as JetStream.AckPolicy,
+      ack_policy: 'explicit',
       max_ack_pending: -1,
     })
     const consumer = await js.consumers.get(name, consumerName)

@@ -53,9 +53,8 @@ async function start(name: VariantName, natsUrl: string, sink: Child): Promise<R
 
 /** The set-up of the hello server, with the connection wrapped. */
 function natsVariant({ nodeArgs, env }: Variant): Variant {
-  const setUp = (argument: string): string =>
-    argument.replace('setup-throughline.js', 'setup-nats-throughline.js')
-  return { nodeArgs: nodeArgs.map(setUp), env }
+  const own = nodeArgs.map((text) => text.replace('setup-throughline.js', 'setup-nats-throughline.js'))
+  return { nodeArgs: own, env }
 }
 
 async function measure(one: Running, scenario: NatsRequest['scenario'], durationMs: number): Promise<Round> {

@@ -14,13 +14,12 @@ export interface Handover {
   readonly processing: Processing | undefined
 }
 
-/** A class that extends it adds its private fields to the object that it is given. */
-class Given {
-  constructor(object: object) {
-    // oxlint-disable-next-line no-constructor-return
-    return object
-  }
-}
+/** A constructor that answers with the object that it is given: a class below it adds its private fields to that. */
+const Given = function (object: object): object {
+  return object
+} as unknown as new (
+  object: object,
+) => object
 
 /**
  * Notes a handover in the message itself, where nobody sees it: no property, no key, no copy of it. A WeakMap of messages
@@ -32,6 +31,10 @@ class Noted extends Given {
   constructor(message: object, handover: Handover) {
     super(message)
     this.#handover = handover
+  }
+
+  static note(message: object, handover: Handover): object {
+    return new Noted(message, handover)
   }
 
   static get(message: object): Handover | undefined {
@@ -51,7 +54,7 @@ export function handoverOf(message: object): Handover | undefined {
 }
 
 export function setHandover(message: Message, handover: Handover): void {
-  if (!Noted.replace(message, handover)) new Noted(message, handover)
+  if (!Noted.replace(message, handover)) Noted.note(message, handover)
 }
 
 /** What JetStream says of the delivery, for its messages. */

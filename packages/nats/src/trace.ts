@@ -129,16 +129,29 @@ function request(
     return connection.request(subject, payload, withContext(tracing, { role, payload }, requestOptions))
   }
   const sending = startRequest(tracing, { subject, payload, headers: requestOptions?.headers })
-  return connection.request(subject, sending.payload, withHeaders(requestOptions, sending.headers)).then(
-    (reply) => {
+  const reply = endIfThrown(sending, () =>
+    connection.request(subject, sending.payload, withHeaders(requestOptions, sending.headers)),
+  )
+  return reply.then(
+    (message) => {
       sending.end()
-      return reply
+      return message
     },
     (error: unknown) => {
       sending.end({ error })
       throw error
     },
   )
+}
+
+/** With an inbox of its own, a request that is too large throws where others reject. */
+function endIfThrown<R>(sending: Sending, call: () => R): R {
+  try {
+    return call()
+  } catch (error) {
+    sending.end({ error })
+    throw error
+  }
 }
 
 function requestMany(
@@ -148,7 +161,10 @@ function requestMany(
 ): Promise<AsyncIterable<Msg>> {
   if (keys.roleOf(subject) !== 'message') return connection.requestMany(subject, payload, requestOptions)
   const sending = startRequest(tracing, { subject, payload, headers: requestOptions?.headers })
-  return connection.requestMany(subject, sending.payload, withHeaders(requestOptions, sending.headers)).then(
+  const many = endIfThrown(sending, () =>
+    connection.requestMany(subject, sending.payload, withHeaders(requestOptions, sending.headers)),
+  )
+  return many.then(
     (replies) => {
       traceReplies(replies, sending, requestOptions?.maxWait || 1_000)
       return replies

@@ -1,5 +1,5 @@
 import { after, before } from 'node:test'
-import { connect, type NatsConnection } from '@nats-io/transport-node'
+import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node'
 import {
   type Attributes,
   type Context,
@@ -129,8 +129,11 @@ export class World {
   }
 
   /** Another connection, with tracing options of its own. */
-  async connect(options?: NatsTracingOptions): Promise<NatsConnection> {
-    return traceNats(await connect({ servers: this.server.url, reconnect: false }), options)
+  async connect(
+    options?: NatsTracingOptions,
+    connectOptions: NodeConnectionOptions = { reconnect: false },
+  ): Promise<NatsConnection> {
+    return traceNats(await connect({ servers: this.server.url, ...connectOptions }), options)
   }
 
   /** A subject of the test's own. */

@@ -13,6 +13,7 @@ import { loopContract } from './loops.ts'
 import { objectStoreContract } from './object-store.ts'
 import { servicesContract } from './services.ts'
 import { settleContract } from './settle.ts'
+import { trapsContract } from './traps.ts'
 import { v2Contract } from './v2.ts'
 
 /** What must hold under every tracer. */
@@ -31,5 +32,6 @@ export function natsContract(harness: Harness): void {
   servicesContract(harness)
   badInputContract(harness)
   v2Contract(harness)
+  trapsContract(harness)
   lifecycleContract(harness)
 }
