@@ -77,7 +77,7 @@ function secureContextOf({ ca, cert, key }: PemTexts): SecureContext {
 
 function certificatesOf(pem: string): string[] {
   const blocks = pem.match(/-----BEGIN [^-]+-----[^-]+-----END [^-]+-----/g) ?? []
-  if (blocks.length === 0 || blocks.length !== pem.split('-----BEGIN ').length - 1)
+  if (blocks.length !== pem.split('-----BEGIN ').length - 1)
     throw new Error('a certificate in it is not complete')
   return blocks.map((block) => new X509Certificate(block).toString())
 }
