@@ -57,6 +57,23 @@ describe('a disk that fails', () => {
     }
   })
 
+  it('a disk that is full of what is acknowledged takes the next record', (t) => {
+    let sizeBytes = 0
+    const dir = newDir(t)
+    const small = faultyFs({})
+    small.writevSync = (fd: number, parts: readonly NodeJS.ArrayBufferView[], position?: number | null) => {
+      sizeBytes = (position ?? 0) + parts.reduce((sum, part) => sum + part.byteLength, 0)
+      if (sizeBytes > 1_000) throw systemError('ENOSPC')
+      return fs.writevSync(fd, parts, position ?? undefined)
+    }
+    const spool = openSpool({ dir, fs: small })
+    for (let round = 0; round < 20; round++) spool.acknowledge(append(spool, 'x'.repeat(400)))
+    spool.giveBack(append(spool, 'x'.repeat(400)))
+    spool.giveBack(append(spool, 'x'.repeat(400)))
+    assert.equal(reasonOf(spool.append({ ...record, payload: Buffer.alloc(400) })), 'disk_full')
+    assert.equal(takeAll(spool).length, 2)
+  })
+
   it('a torn record that cannot be cut off is overwritten, or skipped and counted', (t) => {
     const dir = newDir(t)
     let current: SpoolFileSystem = fs

@@ -80,6 +80,43 @@ describe('processes that share a folder', () => {
     }
   })
 
+  it('stopped and taken for dead, one goes on elsewhere when it is woken, and nothing is lost', async (t) => {
+    const dir = newDir(t)
+    const child = start(
+      dir,
+      `const spool = openSpool({ dir })
+      const pause = new Int32Array(new SharedArrayBuffer(4))
+      for (let number = 0; ; number++) {
+        const { ok } = spool.append({ kind: 1, itemCount: 1, payload: Buffer.from(String(number)) })
+        writeSync(1, ok + ' ' + number + '\\n')
+        Atomics.wait(pause, 0, 0, 5)
+      }`,
+    )
+    t.after(() => child.kill('SIGKILL'))
+    const written = async (count: number): Promise<void> => {
+      while (child.lines.length < count) await once(child, 'line')
+    }
+    const adopter = openSpool({ dir, now: () => Date.now() + 60_000 })
+    const texts: string[] = []
+    for (let round = 1; round <= 5; round++) {
+      await written(child.lines.length + 5)
+      child.kill('SIGSTOP')
+      assert.equal(adopter.adopt().failure, undefined)
+      texts.push(...takeAll(adopter))
+      child.kill('SIGCONT')
+    }
+    await written(child.lines.length + 5)
+    child.kill('SIGKILL')
+    await once(child, 'close')
+    const last = openSpool({ dir })
+    last.adopt()
+    const delivered = new Set([...texts, ...takeAll(last)])
+    assert.deepEqual(
+      child.lines.filter((line) => !line.startsWith('true') || !delivered.has(line.slice(5))),
+      [],
+    )
+  })
+
   it('several that adopt at once get every record once', async (t) => {
     const dir = newDir(t)
     const texts = Array.from({ length: 60 }, (_value, owner) => [`${owner}a`, `${owner}b`, `${owner}c`])

@@ -168,6 +168,19 @@ describe('limits', () => {
     assert.ok(spool.append({ kind: 1, itemCount: 1, payload }).ok)
   })
 
+  it('are not reached by what is acknowledged', (t) => {
+    const spool = openSpool({
+      dir: newDir(t),
+      bytesMax: 1_000,
+      segmentBytesMax: 1_000,
+      dropWhenFull: 'newest',
+    })
+    for (let round = 0; round < 20; round++)
+      spool.acknowledge(append(spool, 'x'.repeat(round === 3 ? 900 : 100)))
+    spool.giveBack(append(spool, 'x'.repeat(900)))
+    assert.equal(takeAll(spool).length, 1)
+  })
+
   it('a held record of a dropped segment is dropped when it is given back, not before', (t) => {
     const spool = openSpool({ dir: newDir(t), ...limits })
     const [first, second] = [append(spool, text('0')), append(spool, text('1'))]

@@ -73,16 +73,10 @@ class FolderSpool implements Spool {
     if (this.#isClosed) return refusal('closed', `the spool in ${dir} is released`)
     if (length > recordBytesMax)
       return refusal('too_large', `${length} bytes; the limit is ${recordBytesMax}`)
-    try {
-      if (!this.#makeRoom(length))
-        return refusal('spool_full', `${dir} holds ${this.#settings.bytesMax} bytes`)
-      const entry = this.#write(record) ?? this.#write(record)
-      if (entry === undefined) return refusal('io_error', `${this.#own.path} disappears while it is written`)
-      this.#accounts.appended(entry)
-      return { ok: true, record: entry }
-    } catch (error) {
-      return { ok: false, failure: failureOf(error) }
-    }
+    const result = this.#append(record)
+    // What is full may be full of what is delivered already.
+    const isFull = !result.ok && result.failure.reason === 'disk_full'
+    return isFull && this.#removeDone() ? this.#append(record) : result
   }
 
   take(): TakenRecord | undefined {
@@ -166,6 +160,20 @@ class FolderSpool implements Spool {
 
   stats(): SpoolStats {
     return this.#accounts.read()
+  }
+
+  #append(record: NewRecord): AppendResult {
+    const { dir, bytesMax } = this.#settings
+    try {
+      if (!this.#makeRoom(record.payload.length))
+        return refusal('spool_full', `${dir} holds ${bytesMax} bytes`)
+      const entry = this.#write(record) ?? this.#write(record)
+      if (entry === undefined) return refusal('io_error', `${this.#own.path} disappears while it is written`)
+      this.#accounts.appended(entry)
+      return { ok: true, record: entry }
+    } catch (error) {
+      return { ok: false, failure: failureOf(error) }
+    }
   }
 
   #recordBytesMax(): number {
@@ -266,6 +274,7 @@ class FolderSpool implements Spool {
         this.#lookAtOthers()
         continue
       }
+      if (this.#removeDone()) continue
       const oldest = dropsOldest ? (this.#segments()[0] ?? this.#adoptOldest()) : undefined
       if (oldest === undefined) return false
       this.#dropWaiting(oldest, 'spool_full')
@@ -307,6 +316,13 @@ class FolderSpool implements Spool {
   /** A copy, oldest first: segments go while one looks through them. */
   #segments(): Segment[] {
     return [...this.#adopted.folders, this.#own].flatMap(({ segments }) => segments)
+  }
+
+  /** Removes also the current segment when nothing in it is alive; false when there was nothing to remove. */
+  #removeDone(): boolean {
+    const done = this.#segments().filter(({ liveCount, sizeBytes }) => liveCount === 0 && sizeBytes > 0)
+    for (const segment of done) this.#remove(segment)
+    return done.length > 0
   }
 
   #removeIfDone(segment: Segment): boolean {
