@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { type Lens, startLens, type TraceView } from '@throughline/lens'
 import { ChildProgram, type End } from '../harness/child-program.ts'
 import { nextPort, ownAddress } from '../harness/peer/address.ts'
+import type { Environment } from '../harness/processes.ts'
 
 const program = fileURLToPath(new URL('programs/open-span.js', import.meta.url))
 const directories: string[] = []
@@ -26,12 +27,14 @@ interface Run {
   readonly way: string
   readonly mode?: 'export'
   readonly nodeArgs?: readonly string[]
+  readonly env?: Environment
 }
 
-const start = ({ endpoint, dir, way, mode, nodeArgs }: Run): ChildProgram =>
+const start = ({ endpoint, dir, way, mode, nodeArgs, env }: Run): ChildProgram =>
   new ChildProgram({
     args: [program, endpoint, dir, way, ...(mode === undefined ? [] : [mode])],
     ...(nodeArgs !== undefined && { nodeArgs }),
+    ...(env !== undefined && { env }),
   })
 
 const traceOf = async (child: ChildProgram): Promise<string> =>
@@ -200,6 +203,23 @@ describe('spans that are open when their process ends', () => {
       ['job', 'ended', 'UNSET', ''],
       ['step', 'ended', 'ERROR', 'no such host'],
     ])
+  })
+
+  it('are in the account, whose last line is written for those who debug', async () => {
+    for (const [way, code] of [
+      ['exit-3', 3],
+      ['shutdown', 0],
+    ] as const) {
+      const child = start({ endpoint, dir: 'none', way, env: { OTEL_LOG_LEVEL: 'debug' } })
+      const end = await child.end()
+      assert.equal(end.code, code)
+      const lines = end.ourLines.filter((line) => line.includes(' traces: '))
+      assert.deepEqual(lines, [
+        'throughline: traces: ended 2 = delivered 2 + pending 0 + spooled 0 + dropped 0',
+      ])
+    }
+    const silent = await start({ endpoint, dir: 'none', way: 'exit-3' }).end()
+    assert.deepEqual(silent.ourLines, [])
   })
 
   it('count as ended where a later listener of the exit event ends them', async () => {

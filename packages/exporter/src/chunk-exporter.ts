@@ -4,6 +4,7 @@ import { ExportAccount } from './export-account.ts'
 import { ExporterEnd } from './exporter-end.ts'
 import { writeToSpool } from './host-spool.ts'
 import { type AdoptedLedger, type Ledger, LedgerBook } from './ledger.ts'
+import { ledgerText } from './ledger-text.ts'
 import type { HostMessage, SpoolConfig } from './messages.ts'
 import type { ExporterSettings } from './options.ts'
 import { watchProcessEnd } from './process-end.ts'
@@ -49,6 +50,7 @@ export class ChunkExporter<Item extends ScopedItem> {
   readonly #settings: ExporterSettings
   readonly #encoder: ChunkEncoder<Item>
   readonly #book: LedgerBook
+  readonly #diagnostics: Diagnostics
   readonly #worker: WorkerHandle
   readonly #account: ExportAccount
   readonly #end: ExporterEnd
@@ -81,7 +83,7 @@ export class ChunkExporter<Item extends ScopedItem> {
       // Both threads see it: what is handed over need not be copied, and is still here when the worker dies.
       createBuffer: (sizeBytes) => new SharedArrayBuffer(sizeBytes),
     })
-    const diagnostics = new Diagnostics({
+    this.#diagnostics = new Diagnostics({
       endpoint: endpointText(settings.worker),
       itemName: signal.itemName,
       spoolDir: spool?.dir,
@@ -90,7 +92,7 @@ export class ChunkExporter<Item extends ScopedItem> {
     })
     this.#book = new LedgerBook(onLedgerChange)
     this.#sent = new SentChunks((buffer) => this.#recycle(buffer))
-    this.#account = new ExportAccount({ book: this.#book, sent: this.#sent, diagnostics })
+    this.#account = new ExportAccount({ book: this.#book, sent: this.#sent, diagnostics: this.#diagnostics })
     this.#worker = new WorkerHandle({
       config: settings.worker,
       onMessage: (message) => {
@@ -99,7 +101,7 @@ export class ChunkExporter<Item extends ScopedItem> {
       },
       onCrash: (cause, restarts) => {
         const end = restarts ? 'it is started again' : 'it is not started again for now'
-        diagnostics.say(`the export thread crashed (${cause}); ${end}`)
+        this.#diagnostics.say(`the export thread crashed (${cause}); ${end}`)
         this.#onCrash(cause)
       },
     })
@@ -109,9 +111,10 @@ export class ChunkExporter<Item extends ScopedItem> {
       sent: this.#sent,
       book: this.#book,
       account: this.#account,
-      diagnostics,
+      diagnostics: this.#diagnostics,
       finishChunk: () => this.#finishChunk(),
       post: () => this.#post(),
+      tellLedger: () => this.#tellLedger(),
       flush: () =>
         this.#flush({
           timeoutMs: settings.exitTimeoutMs,
@@ -196,7 +199,14 @@ export class ChunkExporter<Item extends ScopedItem> {
     if (spool?.flusher === true && this.#book.spooled > 0) startFlusher(this.#settings.worker)
     await this.#worker.stop()
     this.#unwatchEnd()
+    this.#tellLedger()
     return result
+  }
+
+  #tellLedger(): void {
+    const { isDebugging } = this.#settings
+    if (isDebugging)
+      this.#diagnostics.say(`${this.#signal.name}: ${ledgerText(this.ledger(), this.adopted())}`)
   }
 
   #encode(item: Item): void {

@@ -19,6 +19,8 @@ export interface ExporterEndParts {
   readonly finishChunk: () => void
   /** Gives the worker what it has not got yet, and starts one if need be. */
   readonly post: () => void
+  /** The last line, for those who debug. */
+  readonly tellLedger: () => void
   /** Resolves when all is settled, or as far as it will be. */
   readonly flush: () => Promise<unknown>
 }
@@ -64,6 +66,7 @@ export class ExporterEnd implements Ending {
   finishEnd(cause: EndCause): void {
     this.#finish(cause)
     if (cause.kind === 'exit') this.isOver = true
+    if (isLast(cause)) this.#parts.tellLedger()
   }
 
   saveLate(): void {

@@ -71,6 +71,8 @@ export interface OtlpExporterOptions {
   readonly queueFull?: QueueFullPolicy
   /** Keeps what is not delivered on disk. Default: nothing is written. */
   readonly spool?: SpoolOptions
+  /** Writes the ledger as one last line when the process ends, or the exporter. Default false. */
+  readonly debug?: boolean
   /** Tells of spans before they end, and of those that never will. Default: only ended spans are exported. */
   readonly openSpans?: OpenSpanOptions
 }
@@ -94,6 +96,7 @@ export interface ExporterSettings {
   /** The host's thread has written its last items to the spool's folder itself. */
   readonly onSpooledAtEnd?: (dir: string) => void
   readonly diagnostics: DiagnosticWriter | undefined
+  readonly isDebugging: boolean
 }
 
 const mebibyte = 1024 * 1024
@@ -159,6 +162,7 @@ export function resolveOptions(
     signals: options.signals ?? ['SIGTERM', 'SIGINT', 'SIGHUP'],
     dropsOldest,
     diagnostics: options.diagnostics === false ? undefined : (options.diagnostics ?? writeToStderr),
+    isDebugging: options.debug === true,
   }
 }
 

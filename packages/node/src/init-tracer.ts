@@ -34,7 +34,7 @@ import {
 } from '@throughline/trace'
 import { TracingConfigError } from './config-error.ts'
 import { type DeliveryOptions, deliverySettings } from './delivery-settings.ts'
-import { type Environment, readBoolean, readText, readWholeNumber } from './environment.ts'
+import { type Environment, readBoolean, readChoice, readText, readWholeNumber } from './environment.ts'
 import { type ExporterName, exportersOf } from './exporters.ts'
 import { createLogsExport, type LogsExport, type LogsExporterName, logsExporterOf } from './logs.ts'
 import { type OpenSpanSettings, type OpenSpansChoice, openSpanSettings } from './open-spans.ts'
@@ -253,7 +253,7 @@ function createSinks(options: InitTracerOptions, env: Environment, surroundings:
       ...delivery,
       ...(openSpans !== undefined && { openSpans }),
       ...scheduleOf(env),
-      ...diagnosticsOf(options),
+      ...diagnosticsOf(options, env),
     }),
   )
   sinks.push(otlp)
@@ -283,7 +283,7 @@ function createLogs(
         ...otlpSettings('logs', said, env),
         ...surroundings,
         ...deliverySettings(options, env),
-        ...diagnosticsOf(options),
+        ...diagnosticsOf(options, env),
       },
       env,
     ),
@@ -304,11 +304,19 @@ function otlpOptionsOf(options: InitTracerOptions): OtlpOptions {
 }
 
 /** A program may write our lines with its own logger: they are no log records, or a failing export would feed itself. */
-function diagnosticsOf({ diagnostics }: InitTracerOptions): Pick<OtlpExporterOptions, 'diagnostics'> {
-  if (diagnostics === undefined) return {}
-  if (diagnostics === false) return { diagnostics }
-  return { diagnostics: (message) => withoutLogRecords(() => diagnostics(message)) }
+function diagnosticsOf(
+  { diagnostics }: InitTracerOptions,
+  env: Environment,
+): Pick<OtlpExporterOptions, 'debug' | 'diagnostics'> {
+  const level = readChoice(env, ['OTEL_LOG_LEVEL'], logLevels)
+  const debug = level === 'debug' || level === 'verbose' || level === 'all'
+  if (diagnostics === undefined) return { debug }
+  if (diagnostics === false) return { diagnostics, debug }
+  return { diagnostics: (message) => withoutLogRecords(() => diagnostics(message)), debug }
 }
+
+/** https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#general-sdk-configuration */
+const logLevels = ['none', 'error', 'warn', 'info', 'debug', 'verbose', 'all'] as const
 
 function startHttp(options: InitTracerOptions['http'], env: Environment): HttpInstrumentation | undefined {
   if (options === false) return undefined

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { test } from 'node:test'
 import { trace } from '@opentelemetry/api'
 import { MeterProvider, MetricReader } from '@opentelemetry/sdk-metrics'
 import { contextWithSpan, OpenSpans, rootContext, TracerProvider } from '@throughline/trace'
+import { initTracer } from './init-tracer.ts'
 import { type ExporterSource, reportSdkMetrics } from './sdk-metrics.ts'
 
 class ManualReader extends MetricReader {
@@ -96,4 +99,42 @@ test('what the exporter does is read from its accounts, and each drop counts onc
   stop()
   await collect(reader)
   assert.equal(readCount, before)
+})
+
+test('initTracer reports to the meter provider that it is given, from the real exporter', async () => {
+  const server = createServer((request, response) => {
+    request
+      .resume()
+      .on('end', () => response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end())
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  assert.ok(typeof address === 'object' && address !== null)
+  const reader = new ManualReader()
+  const meterProvider = new MeterProvider({ readers: [reader] })
+  const otlpEndpoint = `http://127.0.0.1:${address.port}`
+  const tracing = initTracer('metered', { otlpEndpoint, meterProvider, http: false, env: {} })
+  try {
+    const tracer = tracing.provider.getTracer('test')
+    for (let index = 0; index < 3; index++) tracer.startSpan('s', { root: true }).end()
+    const open = tracer.startSpan('open', { root: true })
+    await tracing.forceFlush({ timeoutMs: 50_000 })
+    assert.deepEqual(await collect(reader), [
+      'otel.sdk.span.started{otel.span.parent.origin=none otel.span.sampling_result=RECORD_AND_SAMPLE} 4',
+      'otel.sdk.span.live{otel.span.sampling_result=RECORD_AND_SAMPLE} 1',
+      'otel.sdk.processor.span.processed{otel.component.type=batching_span_processor} 3',
+      'otel.sdk.exporter.span.exported{otel.component.type=otlp_http_span_exporter} 3',
+    ])
+    open.end()
+    assert.ok(
+      (await collect(reader)).includes(
+        'otel.sdk.processor.span.queue.size{otel.component.type=batching_span_processor} 1',
+      ),
+    )
+  } finally {
+    await tracing.shutdown({ timeoutMs: 50_000 })
+    server.close()
+    server.closeAllConnections()
+  }
 })
