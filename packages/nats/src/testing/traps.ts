@@ -55,8 +55,8 @@ export function trapsContract(harness: Harness): void {
     const strategies: [Partial<RequestManyOptions>, count: number][] = [
       [{ strategy: 'count', maxMessages: 3, maxWait: 10_000 }, 3],
       [{ strategy: 'sentinel', maxWait: 10_000 }, 4],
-      [{ strategy: 'stall', stall: 200, maxWait: 10_000 }, 4],
-      [{ strategy: 'timer', maxWait: 300 }, 4],
+      [{ strategy: 'stall', stall: 1_000, maxWait: 10_000 }, 4],
+      [{ strategy: 'timer', maxWait: 2_000 }, 4],
       [{ strategy: 'sentinel', maxWait: 10_000, noMux: true }, 4],
     ]
     for (const [options, count] of strategies) {
