@@ -32,6 +32,8 @@ export interface SoakOptions {
   readonly server: NatsServer
   /** Resolves when the next turn of a loop may come; how long that is, is the caller's. */
   readonly pause: (milliseconds: number) => Promise<void>
+  /** Called whenever something was counted. */
+  readonly onCount?: () => void
 }
 
 const payload = Buffer.alloc(1_024, 'x')
@@ -119,8 +121,13 @@ export class Soak {
     const back = this.#status('reconnect')
     await this.#options.server.kill()
     await this.#options.server.restart()
-    this.counts.restarts++
+    this.#count('restarts')
     await back
+  }
+
+  #count(name: SoakCount): void {
+    this.counts[name]++
+    this.#options.onCount?.()
   }
 
   get #running(): boolean {
@@ -148,8 +155,8 @@ export class Soak {
 
   async #watchStatus(): Promise<void> {
     for await (const { type } of this.#connection.status()) {
-      if (type === 'disconnect') this.counts.disconnects++
-      if (type === 'reconnect') this.counts.reconnects++
+      if (type === 'disconnect') this.#count('disconnects')
+      if (type === 'reconnect') this.#count('reconnects')
     }
   }
 
@@ -157,9 +164,9 @@ export class Soak {
   async #attempt(done: SoakCount, failed: SoakCount, work: () => Promise<unknown>): Promise<void> {
     try {
       await work()
-      this.counts[done]++
+      this.#count(done)
     } catch {
-      this.counts[failed]++
+      this.#count(failed)
     }
   }
 
@@ -183,9 +190,9 @@ export class Soak {
     const messages = await consumer.consume({ max_messages: 50, expires: 5_000 })
     this.#whenStopping(() => messages.stop())
     for await (const message of messages) {
-      if (message.redelivered) this.counts.redelivered++
+      if (message.redelivered) this.#count('redelivered')
       await this.#settle(message)
-      this.counts.processed++
+      this.#count('processed')
     }
   }
 
@@ -215,11 +222,11 @@ export class Soak {
         const messages = await consumer.fetch({ max_messages: 10, expires: 1_000 })
         for await (const message of messages) {
           message.ack()
-          this.counts.fetched++
+          this.#count('fetched')
           if (turn % 3 === 0) break
         }
       } catch {
-        this.counts.requestFailed++
+        this.#count('requestFailed')
       }
       await this.#options.pause(20)
     }
@@ -235,9 +242,9 @@ export class Soak {
           await this.#options.pause(1)
           message.ack()
         })
-        this.counts.nexts++
+        this.#count('nexts')
       } catch {
-        this.counts.requestFailed++
+        this.#count('requestFailed')
         await this.#options.pause(20)
       }
     }
@@ -254,7 +261,7 @@ export class Soak {
       (async () => {
         for await (const _ of this.#connection.subscribe('slow.one')) {
           await this.#options.pause(2)
-          this.counts.slow++
+          this.#count('slow')
         }
       })(),
     )
@@ -287,7 +294,7 @@ export class Soak {
   async #watchKv(): Promise<void> {
     const entries = await this.#kv.watch()
     this.#whenStopping(() => entries.stop())
-    for await (const _ of entries) this.counts.kvSeen++
+    for await (const _ of entries) this.#count('kvSeen')
   }
 
   async #useObjects(): Promise<void> {
