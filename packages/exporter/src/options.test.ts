@@ -46,6 +46,53 @@ describe('exporter options', () => {
   })
 })
 
+describe('exporter options for TLS and credentials', () => {
+  it('contradictions are named, and nothing of a key is shown', () => {
+    const key = '-----BEGIN PRIVATE KEY-----secret'
+    assert.equal(
+      messageOf({ endpoint: 'https://x', tls: { key } }),
+      'tls.key is given without tls.cert; allowed: both, or neither',
+    )
+    assert.equal(
+      messageOf({ endpoint: 'https://x', tls: { cert: '/a' } }),
+      'tls.cert is given without tls.key; allowed: both, or neither',
+    )
+    assert.equal(
+      messageOf({ endpoint: 'http://u:p@x:1', tls: { ca: '/a' } }),
+      'endpoint "http://x:1/v1/traces" is plaintext, but tls has ca: write https://… or leave them out',
+    )
+    assert.equal(
+      messageOf({ endpoint: 'unix:///s', tls: { ca: '/a' } }),
+      'endpoint "unix:///s" is plaintext, but tls has ca: write https://… or leave them out',
+    )
+    assert.match(
+      messageOf({ endpoint: 'https://x', tls: { ca: ' ' } }),
+      /^tls\.ca is empty; allowed: a PEM text/,
+    )
+    assert.equal(messageOf({ endpoint: 'unix:s' }), 'endpoint "unix:s" must be unix:///absolute/path')
+  })
+
+  it('gRPC without a scheme is plain, unless TLS options or insecure say otherwise', () => {
+    assert.equal(grpcUrl({}), 'http://x:1/')
+    assert.equal(grpcUrl({ tls: { ca: '/a' } }), 'https://x:1/')
+    assert.equal(grpcUrl({ insecure: false }), 'https://x:1/')
+    assert.equal(grpcUrl({ insecure: true, endpoint: 'https://x:1' }), 'https://x:1/', 'a scheme says it')
+  })
+
+  it('a user and a password in the URL become a header that can be replaced', () => {
+    const endpoint = 'https://me:a%3Ab@x'
+    const { worker } = resolveOptions({ ...base, endpoint })
+    assert.equal(worker.url, 'https://x/v1/traces')
+    assert.equal(worker.headers['authorization'], `Basic ${Buffer.from('me:a:b').toString('base64')}`)
+    const own = resolveOptions({ ...base, endpoint, headers: { Authorization: 'mine' } })
+    assert.equal(own.worker.headers['authorization'], 'mine')
+  })
+})
+
+function grpcUrl(more: object): string {
+  return resolveOptions({ ...base, protocol: 'grpc', endpoint: 'x:1', ...more }).worker.url
+}
+
 function messageOf(changes: object): string {
   try {
     resolveOptions({ ...base, ...changes })
