@@ -136,7 +136,14 @@ describe('headers file', () => {
     writeFileSync(at('headers'), 'authorization: first')
     const source = open({ headersFile: at('headers') })
     assert.deepEqual(headers(source), { authorization: 'first' })
-    for (const text of ['secret', 'ok: 1\nsec ret: secret', 'a: secret\0', 'content-type: secret']) {
+    for (const text of [
+      '',
+      '# secret',
+      'secret',
+      'ok: 1\nsec ret: secret',
+      'a: secret\0',
+      'content-type: secret',
+    ]) {
       said = []
       writeFileSync(at('headers'), text)
       assert.deepEqual(headers(source), { authorization: 'first' })

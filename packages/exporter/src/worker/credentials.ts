@@ -44,7 +44,7 @@ function headerSource(config: WorkerConfig, say: (message: string) => void): Sou
   return fileSource({
     paths,
     say,
-    parse: ({ file = '' }) => ({ ...headersFromText(file), ...config.headers }),
+    parse: ({ file }) => ({ ...(file !== undefined && headersFromText(file)), ...config.headers }),
   })
 }
 

@@ -32,5 +32,7 @@ export function headersFromText(text: string): Record<string, string> {
       throw invalidOption(`line ${index + 1} is no "name: value"`)
     headers[name] = value.trim()
   }
+  // A file that was opened for writing is empty at first: to send without the key would lose what is sent.
+  if (Object.keys(headers).length === 0) throw invalidOption('it holds no header')
   return checkedHeaders(headers)
 }
