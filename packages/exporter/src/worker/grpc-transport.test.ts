@@ -260,7 +260,10 @@ describe('gRPC transport: no answer is a retry', () => {
     const transport = transportTo(peer.port, { timeoutMs: 100 })
     // grpc-js ends the call at grpc-timeout by itself, so that either side's timeout may show.
     assert.match(causeOf(await transport.send(request)), /no complete answer within 100 ms|DEADLINE_EXCEEDED/)
-    assert.deepEqual(await transport.send(request), accepted)
+    // A machine that is busy enough runs into 100 ms once more.
+    let answer = await transport.send(request)
+    while (answer.kind === 'retry') answer = await transport.send(request)
+    assert.deepEqual(answer, accepted)
   })
 
   it('the connection is accepted and nothing comes', async () => {
