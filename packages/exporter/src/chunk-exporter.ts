@@ -278,8 +278,10 @@ export class ChunkExporter<Item extends ScopedItem> {
   }
 
   #spoolHere(spool: SpoolConfig, reason: string): void {
-    const { writtenIds } = writeToSpool(spool, this.#sent.entries(), reason)
+    const { writtenIds, drops } = writeToSpool(spool, this.#sent.entries(), reason)
     this.#book.spool(this.#sent.spool(writtenIds))
+    for (const { reason, itemCount, cause } of drops)
+      this.#account.drop(reason, [{ chunkId: 0, itemCount, place: 'spool' }], cause)
   }
 
   #onCrash(cause: string): void {

@@ -120,12 +120,14 @@ export class ExporterEnd implements Ending {
 
   /** There is no worker that could, or it does not do it in time. */
   #writeRest(reason: string): void {
-    const { settings, worker, sent, book, diagnostics } = this.#parts
+    const { settings, worker, sent, book, account, diagnostics } = this.#parts
     const { spool } = settings.worker
     if (spool === undefined) return
     worker.disown()
-    const { writtenIds, cause } = writeToSpool(spool, sent.entries(), reason)
+    const { writtenIds, cause, drops } = writeToSpool(spool, sent.entries(), reason)
     book.spool(sent.spool(writtenIds))
+    for (const { reason, itemCount, cause } of drops)
+      account.drop(reason, [{ chunkId: 0, itemCount, place: 'spool' }], cause)
     if (cause !== '') diagnostics.spoolFailed(cause, book.pending)
     if (writtenIds.length > 0) settings.onSpooledAtEnd?.(spool.dir)
   }

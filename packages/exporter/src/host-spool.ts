@@ -1,11 +1,21 @@
-import { openSpool } from '@throughline/spool'
+import { openSpool, type SpoolDrop } from '@throughline/spool'
+import type { DropReason } from './ledger.ts'
 import type { SpoolConfig } from './messages.ts'
 import type { SentChunk } from './sent-chunks.ts'
 import { chunkRecordKind } from './worker/control.ts'
+import { dropCauses, dropReasons } from './worker/spool-drops.ts'
 
 export interface HostSpoolResult {
   readonly writtenIds: readonly number[]
   /** Why the others are not on disk; empty when all are. */
+  readonly cause: string
+  /** What the spool gave up to make room, of what it had taken here. */
+  readonly drops: readonly HostSpoolDrop[]
+}
+
+interface HostSpoolDrop {
+  readonly reason: DropReason
+  readonly itemCount: number
   readonly cause: string
 }
 
@@ -19,7 +29,11 @@ export function writeToSpool(
   reason: string,
 ): HostSpoolResult {
   const { dir, name, bytesMax, ageMsMax, dropWhenFull } = config
-  const spool = openSpool({ dir, name, bytesMax, ageMsMax, dropWhenFull })
+  const drops: HostSpoolDrop[] = []
+  const onDrop = ({ reason, itemCount }: SpoolDrop): void => {
+    drops.push({ reason: dropReasons[reason], itemCount, cause: dropCauses[reason] })
+  }
+  const spool = openSpool({ dir, name, bytesMax, ageMsMax, dropWhenFull, onDrop })
   const writtenIds: number[] = []
   let cause = ''
   for (const [chunkId, { bytes, itemCount }] of chunks) {
@@ -28,5 +42,5 @@ export function writeToSpool(
     else cause = result.failure.cause
   }
   spool.release(reason)
-  return { writtenIds, cause }
+  return { writtenIds, cause, drops }
 }

@@ -48,6 +48,8 @@ const othersAgeMsMax = 1_000
 class FolderSpool implements Spool {
   readonly #settings: SpoolSettings
   readonly #accounts: Accounts
+  /** In the caller's hands, and no longer on disk, where they had to make room: lost unless the caller delivers them. */
+  readonly #heldOnly = new Set<Entry>()
   readonly #adopted: AdoptedFolders
   #own: OwnFolder
   #lastRead: Segment | undefined
@@ -91,6 +93,7 @@ class FolderSpool implements Spool {
   acknowledge(record: SpoolRecord): SpoolFailure | undefined {
     const entry = heldEntry(record)
     if (entry === undefined) return undefined
+    this.#heldOnly.delete(entry)
     this.#accounts.acknowledge(entry)
     const { segment } = entry
     if (segment.isRemoved || !segment.folder.isHere) return undefined
@@ -106,6 +109,7 @@ class FolderSpool implements Spool {
   giveBack(record: SpoolRecord): void {
     const entry = heldEntry(record)
     if (entry === undefined) return
+    this.#heldOnly.delete(entry)
     if (!entry.segment.folder.isHere) this.#accounts.takeAway(entry)
     else if (entry.segment.isRemoved) this.#accounts.drop(entry, 'spool_full')
     else this.#accounts.giveBack(entry)
@@ -149,6 +153,8 @@ class FolderSpool implements Spool {
   release(reason: string): SpoolFailure | undefined {
     if (this.#isClosed) return undefined
     this.#isClosed = true
+    for (const entry of this.#heldOnly) this.#accounts.drop(entry, 'spool_full')
+    this.#heldOnly.clear()
     const failure = this.#adopted.releaseAll()
     try {
       this.#releaseOwn(reason)
@@ -278,6 +284,7 @@ class FolderSpool implements Spool {
       const oldest = dropsOldest ? (this.#segments()[0] ?? this.#adoptOldest()) : undefined
       if (oldest === undefined) return false
       this.#dropWaiting(oldest, 'spool_full')
+      for (const entry of oldest.entries) if (entry.state === 'held') this.#heldOnly.add(entry)
       this.#remove(oldest)
     }
     return true

@@ -3,17 +3,16 @@ import {
   openSpool,
   type Spool,
   type SpoolDrop,
-  type SpoolDropReason,
   type SpoolRecord,
   type TakenRecord,
 } from '@throughline/spool'
-import type { DropReason } from '../ledger.ts'
 import type { OpenSpanSnapshot, SpoolConfig, WorkerMessage } from '../messages.ts'
 import { chunkRecordKind } from './control.ts'
 import type { ChunkDisk } from './export-queue.ts'
 import type { QueuedChunk } from './export-request.ts'
 import type { interruptedRequest } from './interrupted-request.ts'
 import { OpenSpanRecords, openSpanRecordKind } from './open-span-records.ts'
+import { dropCauses, dropReasons } from './spool-drops.ts'
 
 /** After the disk refused a chunk, it is not asked again for so long. */
 const diskPauseMs = 1_000
@@ -282,18 +281,4 @@ export class ChunkSpool implements ChunkDisk {
     const { name, pid, host, ending, reason, lastSeenMs, itemCount, ownerId } = owner
     return { name, pid, host, ending, reason, lastSeenMs, itemCount, isOwn: this.#ownerIds.has(ownerId) }
   }
-}
-
-const dropReasons: Readonly<Record<SpoolDropReason, DropReason>> = {
-  corrupt: 'spool_corrupt',
-  missing: 'spool_missing',
-  spool_age: 'spool_age',
-  spool_full: 'spool_full',
-}
-
-const dropCauses: Readonly<Record<SpoolDropReason, string>> = {
-  corrupt: 'what is on disk is not what was written',
-  missing: 'somebody removed them from the disk',
-  spool_age: 'they were too old to be sent',
-  spool_full: 'the spool was full, and the oldest gave way',
 }
