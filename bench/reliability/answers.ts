@@ -46,7 +46,7 @@ async function measure({ name, answer, given, protocol, variant }: Question): Pr
   const scene = await Scene.of({ protocol, collector: 'there', spool: variant.spool })
   try {
     scene.peer.answer((index) => (index === 0 || given === 'always' ? answer : { kind: 'accept' }))
-    const env = { PROOF_WAIT_MS: String(waitMs) }
+    const env = { PROOF_WAIT_MS: String(waitMs), PROOF_LEDGER: '1' }
     const end = await startEnds(variant, scene, { way: 'wait-for', count, env }).end()
     const { received } = scene.peer
     return {

@@ -47,10 +47,10 @@ const ways: readonly Way[] = [
   })),
   { name: 'worker thread throws', way: 'thread-throws', furtherCount: count },
   { name: 'worker thread: process.exit', way: 'thread-exits', furtherCount: count },
-  { name: 'process.abort', way: 'abort', isOutputRandom: true },
+  { name: 'process.abort, 1 s later', way: 'abort-later', isOutputRandom: true },
   {
-    name: 'out of memory',
-    way: 'out-of-memory',
+    name: 'out of memory, 1 s later',
+    way: 'out-of-memory-later',
     isOutputRandom: true,
     nodeArgs: ['--max-old-space-size=40'],
   },

@@ -8,7 +8,7 @@ import {
   protocols,
   Scene,
 } from '@throughline/tests/reliability'
-import { runAll, startAgain } from './programs.ts'
+import { notesOf, runAll, startAgain } from './programs.ts'
 import type { KillResult } from './results.ts'
 import { tracedVariants, type Variant } from './variants.ts'
 
@@ -45,11 +45,8 @@ async function measure({ protocol, collector, variant, afterMs }: Kill): Promise
     await program.printed(/\n/u)
     await sleep(afterMs)
     program.kill('SIGKILL')
-    const { stdout } = await program.end()
-    const notes = stdout
-      .trimEnd()
-      .split('\n')
-      .map((line) => line.split(' ').map(Number))
+    const end = await program.end()
+    const notes = notesOf(end)
     const [ended = 0, lastMs = 0] = notes.at(-1) ?? []
     const saidByNextStart = await startAgain(variant, scene, ended)
     const arrived = new Set(scene.peer.received.names)

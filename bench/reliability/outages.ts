@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ChildProgram, type Protocol, programs, protocols, Scene } from '@throughline/tests/reliability'
-import { runAll, saidBy, startAgain } from './programs.ts'
+import { notesOf, runAll, saidBy, startAgain } from './programs.ts'
 import type { OutageResult } from './results.ts'
 import { tracedVariants, type Variant } from './variants.ts'
 
@@ -31,7 +31,7 @@ async function measure(protocol: Protocol, variant: Variant, options: OutageOpti
   try {
     const ended = (spansPerSecond * (thereBeforeMs + outageMs + thereAfterMs)) / 1000
     const args = [join(programs, 'steady.js'), variant.setUp, String(spansPerSecond), String(ended)]
-    const env = { ...scene.env, ...variant.env, PROOF_WAIT_MS: String(waitMs) }
+    const env = { ...scene.env, ...variant.env, PROOF_WAIT_MS: String(waitMs), PROOF_LEDGER: '1' }
     const program = new ChildProgram({ args, env, limitMs: 10 * 60_000 })
     await program.printed(/\n/u)
     await sleep(thereBeforeMs)
@@ -40,10 +40,7 @@ async function measure(protocol: Protocol, variant: Variant, options: OutageOpti
     await scene.peer.listen()
     const end = await program.end()
     if (scene.peer.received.spans.size < ended) await startAgain(variant, scene, ended)
-    const notes = end.stdout
-      .trimEnd()
-      .split('\n')
-      .map((line) => line.split(' ').map(Number))
+    const notes = notesOf(end)
     const before = notes.filter(([count = 0]) => count < (spansPerSecond * thereBeforeMs) / 1000)
     return {
       protocol,
@@ -56,7 +53,7 @@ async function measure(protocol: Protocol, variant: Variant, options: OutageOpti
       rssMibMax: mebibytes(Math.max(...notes.map(([, , rss = 0]) => rss))),
       heapMibMax: mebibytes(Math.max(...notes.map(([, , , heap = 0]) => heap))),
       said: saidBy(end),
-      ledger: ledgerOf(end.stderr),
+      ledger: ledgerOf(end.stdout),
     }
   } finally {
     await scene.end()

@@ -42,8 +42,14 @@ export function saidBy(
 ): readonly string[] {
   const known = new Set(linesOf(`${bare.stdout}\n${bare.stderr}`))
   const theirs = linesOf(`${end.stdout}\n${end.stderr}`).filter((line) => !known.has(line))
-  const own = /^(?:waits|ended \d+ spans|ledger |\d+ \d+\.\d \d+ \d+$)/u
+  const own = /^(?:waits$|ended \d+ spans$|ledger (?:\{.*\}|undefined)$|\d+ \d+\.\d \d+ \d+$)/u
   return [...end.ourLines, ...theirs.filter((line) => !own.test(line))]
+}
+
+/** The lines of numbers that programs/steady.ts prints. */
+export function notesOf({ stdout }: End): number[][] {
+  const lines = stdout.split('\n').filter((line) => /^\d+ \d+\.\d \d+ \d+$/u.test(line))
+  return lines.map((line) => line.split(' ').map(Number))
 }
 
 function linesOf(text: string): string[] {

@@ -22,6 +22,8 @@ export interface ChildOptions {
   readonly args: readonly string[]
   readonly nodeArgs?: readonly string[]
   readonly env?: Environment
+  /** A command that gets Node.js and its arguments as arguments, and runs it in its own place. */
+  readonly wrap?: readonly string[]
   /** Killed after this long. Default: far more than any of the programs takes. */
   readonly limitMs?: number
 }
@@ -40,9 +42,10 @@ export class ChildProgram {
   #ranForEver = false
   #isClosed = false
 
-  constructor({ args, nodeArgs = [], env, limitMs = 60_000 }: ChildOptions) {
+  constructor({ args, nodeArgs = [], env, wrap = [], limitMs = 60_000 }: ChildOptions) {
     this.#limitMs = limitMs
-    this.#child = spawn(process.execPath, [...nodeArgs, ...args], {
+    const [command = '', ...commandArgs] = [...wrap, process.execPath, ...nodeArgs, ...args]
+    this.#child = spawn(command, commandArgs, {
       cwd: repository,
       env: cleanEnvironment(env),
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -86,6 +89,15 @@ export class ChildProgram {
   /** The first match on stdout, as soon as it is there; rejects when the program ends without it. */
   printed(pattern: RegExp): Promise<RegExpExecArray> {
     return this.#until(() => pattern.exec(this.#stdout) ?? undefined, String(pattern))
+  }
+
+  /** Resolves when the last line on stdout is one of numbers for which this holds. */
+  noted(holds: (numbers: readonly number[]) => boolean): Promise<true> {
+    const look = (): true | undefined => {
+      const line = this.#stdout.slice(0, this.#stdout.lastIndexOf('\n')).split('\n').at(-1) ?? ''
+      return holds(line.split(' ').map(Number)) ? true : undefined
+    }
+    return this.#until(look, 'such a line of numbers')
   }
 
   /** The first match on stderr, likewise. */

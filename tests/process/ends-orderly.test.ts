@@ -1,28 +1,40 @@
 import { describe, it } from 'node:test'
-import {
-  assertSameOutcome,
-  baselineOf,
-  casesOf,
-  Scene,
-  setUpThroughline,
-  startEnds,
-  titleOf,
-} from './case.ts'
+import { type Case, type CollectorKind, casesOf, endsAsWithoutUs, losesNothing, titleOf } from './case.ts'
 
-const count = 20
+const everyCollector: readonly CollectorKind[] = ['there', 'slow', 'refused', 'hanging']
+const ways = ['natural', 'exit-3', 'throw', 'reject', 'SIGTERM', 'SIGINT', 'SIGHUP']
+const rarerWays = [
+  'natural-code',
+  'exit-0',
+  'throw-at-once',
+  'throw-no-error',
+  'caught-then-exit',
+  'spans-in-exit-handler',
+  'exit-in-before-exit',
+  'thread-ends',
+  'thread-throws',
+  'thread-throws-unhandled',
+  'thread-exits',
+]
 
-describe('an orderly end looks as without us', { concurrency: 4 }, () => {
-  for (const one of casesOf({
-    ways: ['natural', 'natural-code'],
-    collectors: ['there', 'slow'],
-    spools: ['off'],
-  }))
-    it(titleOf(one), async (t) => {
-      const { way } = one
-      const scene = await Scene.of(one)
-      t.after(() => scene.end())
-      const baseline = await baselineOf(way, () => startEnds({ way, count }).end())
-      const end = await startEnds({ way, count, setUp: setUpThroughline, env: scene.env }).end()
-      assertSameOutcome(end, baseline)
-    })
+describe('an orderly end with a spool loses nothing and looks as without us', { concurrency: 4 }, () => {
+  const common: Case[] = [
+    ...casesOf({ ways, collectors: everyCollector, spools: ['on-failure'] }),
+    ...casesOf({ ways, collectors: ['there', 'hanging'], spools: ['always'] }),
+    ...casesOf({ ways: rarerWays, collectors: ['there', 'hanging'], spools: ['on-failure'] }),
+  ]
+  for (const one of common) it(titleOf(one), (t) => losesNothing(one, t))
+})
+
+describe('without a spool a collector that answers gets everything', { concurrency: 4 }, () => {
+  const cases = casesOf({ ways: [...ways, ...rarerWays], collectors: ['there'], spools: ['off'] })
+  const slow = casesOf({ ways, collectors: ['slow'], spools: ['off'] })
+  for (const one of [...cases, ...slow]) it(titleOf(one), (t) => losesNothing(one, t))
+})
+
+describe('without a spool or a collector the end looks as without us, and the loss is told', {
+  concurrency: 8,
+}, () => {
+  for (const one of casesOf({ ways, collectors: ['refused', 'hanging'], spools: ['off'] }))
+    it(titleOf(one), (t) => endsAsWithoutUs(one, t))
 })

@@ -29,7 +29,8 @@ export async function listenForGrpc(host: string, port: number, answerOf: Answer
   })
 
   function respond(frame: Buffer, stream: ServerHttp2Stream, socket: Socket | undefined): void {
-    // One message: a flag for compression, four bytes of length, the bytes.
+    // One message: a flag for compression, four bytes of length, the bytes. A client that dies may leave half of them.
+    if (frame.length < 5 || frame.length !== 5 + frame.readUInt32BE(1)) return
     const answer = answerOf(frame.subarray(5), frame[0] === 1)
     switch (answer.kind) {
       case 'accept':

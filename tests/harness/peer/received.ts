@@ -5,6 +5,8 @@ import { scanSpans } from './scan-spans.ts'
 export class Received {
   /** Requests that came in whole, however they were answered. */
   requestCount: number = 0
+  /** When each request was in, by a monotonic clock. */
+  readonly requestTimesMs: number[] = []
   /** How often a span came in accepted requests, by span id. */
   readonly deliveries: Map<string, number> = new Map()
   /** Name by span id, of completed spans in accepted requests. */
@@ -17,6 +19,7 @@ export class Received {
   /** `rejectedCount`: so many of the request's spans, the first ones, are not accepted. */
   take(body: Uint8Array, rejectedCount: number): void {
     this.requestCount++
+    this.requestTimesMs.push(performance.now())
     const spans = scanSpans(body).filter(({ isComplete }) => isComplete)
     for (const { spanId, name } of spans) this.seen.set(spanId, name)
     for (const { spanId, name } of spans.slice(rejectedCount)) {

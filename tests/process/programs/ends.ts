@@ -2,7 +2,7 @@
 // set-up, so that the same program runs with and without tracing.
 // Arguments: the URL of a set-up module, or "none"; the way to end; how many spans to end before.
 import { Worker } from 'node:worker_threads'
-import { setUpFrom } from './set-up.ts'
+import { settle, setUpFrom } from './set-up.ts'
 import { endSpans } from './spans.ts'
 
 const [, , setUp = 'none', way = '', countText = '0'] = process.argv
@@ -56,20 +56,31 @@ const ways: Readonly<Record<string, () => unknown>> = {
     setInterval(() => {}, 1_000_000)
     console.log('waits')
   },
-  'wait-for': () => {
-    setTimeout(
-      () => console.log(`ledger ${JSON.stringify(tracing.ledger?.())}`),
-      Number(process.env['PROOF_WAIT_MS']),
-    )
-  },
-  'wait-blocked': () => {
+  'wait-then-exit': () => {
+    process.on('SIGUSR2', () => process.exit(0))
+    setInterval(() => {}, 1_000_000)
     console.log('waits')
-    for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+  },
+  'wait-for': () => {
+    setTimeout(() => {}, Number(process.env['PROOF_WAIT_MS']))
+  },
+  block: () => {
+    const endMs = performance.now() + 200
+    while (performance.now() < endMs);
+    endSpans(1, 'late')
+    console.log('blocks')
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
   },
   abort: () => process.abort(),
   'out-of-memory': () => {
     const held: unknown[] = []
     for (let index = 0; ; index++) held.push({ index, text: `a string of its own ${index}` })
+  },
+  'abort-later': () => {
+    setTimeout(() => process.abort(), 1_000)
+  },
+  'out-of-memory-later': () => {
+    setTimeout(() => ways['out-of-memory']?.(), 1_000)
   },
   'thread-throws': () => runThread('throw', { isErrorHandled: true }),
   'thread-throws-unhandled': () => runThread('throw', { isErrorHandled: false }),
@@ -90,9 +101,17 @@ function runThread(end: string, options: { isErrorHandled: boolean; exitsWhenThr
   })
 }
 
+/** Where this runs as root; with all that it needs loaded. */
+function becomeNobody(): void {
+  if (process.getuid?.() !== 0) return
+  process.setegid?.(65_534)
+  process.seteuid?.(65_534)
+}
+
 endSpans(count, 'work')
 console.log(`ended ${count} spans`)
-if (process.env['PROOF_SETTLE'] === '1') await tracing.settled?.()
+await settle(tracing)
+if (process.env['PROOF_DROP_USER'] === '1') becomeNobody()
 const end = ways[way]
 if (end === undefined) throw new Error(`no way to end is called "${way}"`)
 end()

@@ -1,12 +1,12 @@
 // A worker thread of the user's: ends spans with a tracer of its own, then ends as it is told.
 import { parentPort, workerData } from 'node:worker_threads'
-import { setUpFrom } from './set-up.ts'
+import { settle, setUpFrom } from './set-up.ts'
 import { endSpans } from './spans.ts'
 
 const { setUp, end, count } = workerData as { setUp: string; end: string; count: number }
 const tracing = await setUpFrom(setUp)
 endSpans(count, 'thread')
-if (process.env['PROOF_SETTLE'] === '1') await tracing.settled?.()
+await settle(tracing)
 if (end === 'throw') {
   throw new Error('thrown in the thread')
 } else if (end === 'exit') {
