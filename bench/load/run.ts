@@ -1,5 +1,8 @@
 // Throughput, latency and CPU of a hello server under each kind of tracing. See bench/README.md.
 import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { machine, versionsOf, writeResult } from '../report/machine.ts'
@@ -25,6 +28,7 @@ const roundCount = Number(options.rounds ?? (options.quick ? 2 : 7))
 const warmUpMs = options.quick ? 1_500 : 4_000
 const roundMs = options.quick ? 1_000 : 3_000
 const connectionCount = 48
+const spoolDir = mkdtempSync(join(tmpdir(), 'throughline-bench-'))
 /** OpenTelemetry's batches wait five seconds at most, dd-trace's two, ours one. */
 const settleMs = 7_000
 
@@ -69,7 +73,7 @@ async function runFramework(framework: string, sink: Child, client: Child): Prom
 
 async function start(name: VariantName, framework: string, sink: Child): Promise<Running> {
   const sinkPort = (await sink.ask(0)) as number
-  const { nodeArgs, env } = variant(name, `http://127.0.0.1:${sinkPort}`)
+  const { nodeArgs, env } = variant(name, `http://127.0.0.1:${sinkPort}`, spoolDir)
   const server = new Child({
     core: serverCore,
     file: 'server.js',
@@ -135,5 +139,6 @@ try {
   }
 } finally {
   await Promise.all([sink.stop(), client.stop()])
+  rmSync(spoolDir, { recursive: true, force: true })
 }
 writeResult(options.out ?? `load-node${nodeVersion.slice(1).split('.')[0]}.json`, run)

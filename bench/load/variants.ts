@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url'
 export const variantNames = [
   'none',
   'throughline',
+  'throughline-spool-on-failure',
+  'throughline-spool-always',
   'throughline-unsampled',
   'opentelemetry',
   'opentelemetry-unsampled',
@@ -15,8 +17,8 @@ export interface Variant {
   readonly env: Readonly<Record<string, string>>
 }
 
-/** How a server with this tracing is started; `sinkUrl` is where its spans go. */
-export function variant(name: VariantName, sinkUrl: string): Variant {
+/** How a server with this tracing is started; `sinkUrl` is where its spans go, below `spoolDir` what it keeps on disk. */
+export function variant(name: VariantName, sinkUrl: string, spoolDir = ''): Variant {
   const otlp = {
     OTEL_EXPORTER_OTLP_ENDPOINT: sinkUrl,
     OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf',
@@ -30,6 +32,16 @@ export function variant(name: VariantName, sinkUrl: string): Variant {
       return { nodeArgs: [], env: {} }
     case 'throughline':
       return { nodeArgs: ['--import', file('setup-throughline.js')], env: otlp }
+    case 'throughline-spool-on-failure':
+    case 'throughline-spool-always':
+      return {
+        nodeArgs: ['--import', file('setup-throughline.js')],
+        env: {
+          ...otlp,
+          THROUGHLINE_SPOOL_DIR: `${spoolDir}/${name}`,
+          THROUGHLINE_SPOOL_MODE: name.slice('throughline-spool-'.length),
+        },
+      }
     case 'throughline-unsampled':
       return { nodeArgs: ['--import', file('setup-throughline.js')], env: unsampled }
     case 'opentelemetry':

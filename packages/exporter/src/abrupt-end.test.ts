@@ -208,6 +208,37 @@ describe('an abrupt end with the collector away', () => {
     assert.equal(folder.spanNames().length, 9)
   })
 
+  it('SIGKILL while the event loop is blocked: the export thread has seen to what nobody handed over', async (t) => {
+    const folder = spoolFolder(t)
+    const program = `
+      import { readdirSync, statSync, writeSync } from 'node:fs'
+      const dir = ${JSON.stringify(`${folder.dir}/traces`)}
+      const sizeBytes = () => readdirSync(dir, { recursive: true })
+        .reduce((sum, name) => sum + statSync(dir + '/' + name).size, 0)
+      endSpans(5)
+      const timer = setInterval(() => {
+        if (exporter.ledger().spooled < 5) return
+        clearInterval(timer)
+        endSpans(4)
+        const before = sizeBytes()
+        while (sizeBytes() === before) {}
+        writeSync(1, 'ready')
+        for (;;) {}
+      }, 1)`
+    const end = await runProgram(program, {
+      exporter: {
+        endpoint: `http://127.0.0.1:${await unusedPort()}`,
+        spool: { dir: folder.dir, mode: 'always' },
+      },
+      signal: 'SIGKILL',
+    })
+    assert.equal(end.signal, 'SIGKILL')
+    assert.deepEqual(
+      folder.spanNames().toSorted(),
+      Array.from({ length: 9 }, (_, index) => `span ${index}`),
+    )
+  })
+
   it('neither the collector nor the disk: it is told what is lost', async () => {
     const end = await runProgram('endSpans(9); process.exit(5)', {
       exporter: { endpoint: `http://127.0.0.1:${await unusedPort()}`, spool: { dir: '/dev/null/x' } },

@@ -8,9 +8,10 @@ import { ledgerText } from './ledger-text.ts'
 import type { HostMessage, SpoolConfig } from './messages.ts'
 import type { ExporterSettings } from './options.ts'
 import { watchProcessEnd } from './process-end.ts'
-import { SentChunks, type WaitOptions } from './sent-chunks.ts'
+import { SentChunks } from './sent-chunks.ts'
 import type { ScopedItem, Signal } from './signal.ts'
 import { startFlusher } from './start-flusher.ts'
+import { openChunk } from './worker/control.ts'
 import { endpointText } from './worker/endpoint.ts'
 import { WorkerHandle } from './worker-handle.ts'
 
@@ -61,6 +62,8 @@ export class ChunkExporter<Item extends ScopedItem> {
   readonly #unwatchEnd: () => void
   /** How old the current chunk may get while the event loop is blocked, so that no timer hands it over. */
   readonly #chunkAgeMsMax: number
+  /** What the worker sees of the open chunk; undefined without a spool, where it does not look. */
+  readonly #open: Int32Array | undefined
   #chunkStartMs = 0
   #roomAskedBytes = 0
   readonly #companion: ChunkCompanion | undefined
@@ -115,14 +118,10 @@ export class ChunkExporter<Item extends ScopedItem> {
       finishChunk: () => this.#finishChunk(),
       post: () => this.#post(),
       tellLedger: () => this.#tellLedger(),
-      flush: () =>
-        this.#flush({
-          timeoutMs: settings.exitTimeoutMs,
-          stopsAtFailure: spool === undefined,
-          spoolSuffices: true,
-        }),
+      flush: () => this.forceFlush({ timeoutMs: settings.exitTimeoutMs, retry: false }),
     })
-    this.#chunkAgeMsMax = spool === undefined ? Number.POSITIVE_INFINITY : settings.scheduleDelayMs
+    if (spool !== undefined) this.#open = new Int32Array(new SharedArrayBuffer(4 * openChunk.length))
+    this.#chunkAgeMsMax = settings.scheduleDelayMs
     // One timer for the exporter's life, refreshed by the first span of a chunk: a timer made in onEnd would hold the
     // context of that span. It fires once for nothing.
     this.#timer = setTimeout(() => {
@@ -166,11 +165,14 @@ export class ChunkExporter<Item extends ScopedItem> {
   }
 
   /** Hands over what has ended and resolves when all of it is settled, at the latest after `timeoutMs`. Never rejects. */
-  forceFlush(options: FlushOptions = {}): Promise<FlushResult> {
-    return this.#flush({
+  async forceFlush(options: FlushOptions = {}): Promise<FlushResult> {
+    this.#handOver()
+    const settled = this.#sent.whenSettled({
       timeoutMs: options.timeoutMs ?? flushTimeoutMsDefault,
       stopsAtFailure: options.retry === false,
     })
+    if (!this.#sent.isEmpty) this.#worker.post({ kind: 'flush' })
+    return { undeliveredItemCount: await settled }
   }
 
   /**
@@ -226,13 +228,24 @@ export class ChunkExporter<Item extends ScopedItem> {
       return
     }
     this.#book.accept()
-    if (this.#encoder.itemCount === 1) {
-      this.#timer.refresh()
-      this.#chunkStartMs = this.#signal.timeMs(item)
-    } else if (this.#signal.timeMs(item) - this.#chunkStartMs >= this.#chunkAgeMsMax) {
-      this.#handOver()
-    }
+    if (this.#encoder.itemCount === 1) this.#timer.refresh()
+    if (this.#open !== undefined) this.#watchOpenChunk(this.#open, this.#signal.timeMs(item))
     if (this.#end.isOver) this.#end.saveLate()
+  }
+
+  /** While the event loop is blocked no timer hands over: the next item does, and if there is none the worker looks. */
+  #watchOpenChunk(open: Int32Array, timeMs: number): void {
+    const { itemCount, sizeBytes, bytes } = this.#encoder
+    Atomics.store(open, openChunk.sizeBytes, sizeBytes)
+    if (itemCount > 1) {
+      if (timeMs - this.#chunkStartMs >= this.#chunkAgeMsMax) this.#handOver()
+      return
+    }
+    this.#chunkStartMs = timeMs
+    if (!this.#worker.isStarted) return
+    const chunkId = this.#sent.nextChunkId
+    Atomics.store(open, openChunk.chunkId, chunkId)
+    this.#worker.post({ kind: 'open', chunkId, bytes, state: open })
   }
 
   #handOver(): void {
@@ -244,6 +257,7 @@ export class ChunkExporter<Item extends ScopedItem> {
   #finishChunk(): void {
     const { itemCount } = this.#encoder
     if (itemCount === 0) return
+    if (this.#open !== undefined) Atomics.store(this.#open, openChunk.chunkId, 0)
     const bytes = this.#encoder.finish()
     const { buffer } = bytes
     if (bytes.length * 2 > buffer.byteLength) {
@@ -288,13 +302,6 @@ export class ChunkExporter<Item extends ScopedItem> {
     this.#companion?.onWorkerGone()
     this.#account.drop('worker_crash', this.#sent.crashed(), cause)
     this.#post()
-  }
-
-  #flush(wait: WaitOptions): Promise<FlushResult> {
-    this.#handOver()
-    const settled = this.#sent.whenSettled(wait)
-    if (!this.#sent.isEmpty) this.#worker.post({ kind: 'flush' })
-    return settled.then((undeliveredItemCount) => ({ undeliveredItemCount }))
   }
 
   /** Keeps on disk what is not delivered. */

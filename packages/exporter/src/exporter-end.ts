@@ -32,6 +32,8 @@ export class ExporterEnd implements Ending {
   /** Time that this thread may still be blocked at its end. */
   #leftMs: number
   #endedAtLastIdle = 0
+  /** The natural end has waited for these, as long as it was to. */
+  #endedAndTried = 0
   #savedCountBefore = 0
   #failureCountBefore = 0
   /** The worker was asked to save, and will answer. */
@@ -49,13 +51,16 @@ export class ExporterEnd implements Ending {
   // The event comes again after each flush, as long as a flush gave the process something to do: only items that ended
   // since the last one are a reason for another.
   onIdle(): void {
-    const { settings, book, worker, flush } = this.#parts
-    const { ended, pending } = book.read()
-    if (pending === 0 || ended === this.#endedAtLastIdle) return
+    const { settings, book, flush } = this.#parts
+    const { ended, pending, spooled } = book.read()
+    if (pending + spooled === 0 || ended === this.#endedAtLastIdle) return
     this.#endedAtLastIdle = ended
-    // With a disk and no thread yet, no thread is started for this: the exit event writes.
-    const isWritten = settings.worker.spool !== undefined && !worker.isStarted
-    if (settings.exitTimeoutMs > 0 && !isWritten) void flush()
+    // Where a flusher delivers in the background nothing is waited for: the exit event writes.
+    if (settings.exitTimeoutMs === 0 || settings.worker.spool?.flusher === true) this.#endedAndTried = ended
+    else
+      void flush().then(() => {
+        this.#endedAndTried = ended
+      })
   }
 
   beginEnd(cause: EndCause): void {
@@ -113,9 +118,8 @@ export class ExporterEnd implements Ending {
     if (spool?.flusher === true && book.spooled > 0) startFlusher(settings.worker)
   }
 
-  /** The natural end has waited for the same items already. */
   get #isTried(): boolean {
-    return this.#parts.book.read().ended === this.#endedAtLastIdle
+    return this.#parts.book.read().ended === this.#endedAndTried
   }
 
   /** There is no worker that could, or it does not do it in time. */

@@ -12,6 +12,13 @@ export type HostMessage =
       readonly itemCount: number
       readonly bytes: Uint8Array
     }
+  /** The first item of a chunk is in `bytes`; `state` tells how far it goes. See `openChunk`. */
+  | {
+      readonly kind: 'open'
+      readonly chunkId: number
+      readonly bytes: Uint8Array
+      readonly state: Int32Array
+    }
   | { readonly kind: 'flush' }
   /** Drop the oldest chunks that are nowhere but in memory, of at least this size together. */
   | { readonly kind: 'make-room'; readonly sizeBytes: number }
@@ -140,6 +147,8 @@ export interface SpoolConfig {
   readonly dropWhenFull: 'newest' | 'oldest'
   /** `on-failure`: how long a chunk may wait for its acknowledgement before it is written. */
   readonly ackMsMax: number
+  /** What the host has not handed over after so long is copied from its open chunk. */
+  readonly openMsMax: number
   readonly adoptIntervalMs: number
   readonly replayBytesPerSecondMax: number
   /** A process of its own delivers what is left at the end of this one. */

@@ -187,7 +187,8 @@ describe('OTLP exporter over HTTP', () => {
     it(`delivers after ${what}, and says so once`, async (t) => {
       const peer = await startHttpPeer(firstThenAccept(fail))
       t.after(peer.stop)
-      const { exporter, endSpans, said } = start(t, { endpoint: peer.url, timeoutMs: 100 })
+      const timeoutMs = what === 'a hanging collector' ? 100 : 60_000
+      const { exporter, endSpans, said } = start(t, { endpoint: peer.url, timeoutMs })
       endSpans(3)
       assert.deepEqual(await exporter.forceFlush(), { undeliveredItemCount: 0 })
       assert.deepEqual(exporter.ledger(), { ended: 3, delivered: 3, pending: 0, spooled: 0, dropped: {} })

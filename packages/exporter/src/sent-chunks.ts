@@ -8,23 +8,18 @@ export interface SentChunk {
   readonly crashCount: number
 }
 
-export interface WaitOptions {
-  readonly timeoutMs: number
-  readonly stopsAtFailure: boolean
-  /** What is on disk is not waited for. */
-  readonly spoolSuffices?: boolean
-}
-
 interface Waiter {
   readonly lastChunkId: number
   readonly stopsAtFailure: boolean
-  readonly spoolSuffices: boolean
   /** Of those that were handed over before: chunks that are on disk and not settled, and items that did not arrive. */
   spooledChunkCount: number
   spooledItemCount: number
   undeliveredItemCount: number
   readonly end: () => void
 }
+
+/** Of more the garbage collector takes care: only a steady flow is worth it. */
+const lentBuffersMax = 8
 
 /**
  * The chunks that are handed over and not settled, in the order of their ids, and those who wait for them. A chunk that is on
@@ -36,6 +31,8 @@ export class SentChunks {
   readonly #onFree: (buffer: ArrayBufferLike) => void
   #lastChunkId = 0
   #bytes = 0
+  /** Buffers of what is on disk now: free when it is settled, since the worker may be sending from them until then. */
+  readonly #lent = new Map<number, ArrayBufferLike>()
   readonly #unpostedIds = new Set<number>()
   #spooledChunkCount = 0
   #spooledItemCount = 0
@@ -48,6 +45,11 @@ export class SentChunks {
   /** Memory that the unsettled chunks hold. */
   get bytes(): number {
     return this.#bytes
+  }
+
+  /** The id that `add` gives next. */
+  get nextChunkId(): number {
+    return this.#lastChunkId + 1
   }
 
   get hasUnposted(): boolean {
@@ -89,6 +91,7 @@ export class SentChunks {
       if (chunk === undefined) continue
       itemCount += chunk.itemCount
       this.#spooledChunkCount++
+      this.#lend(chunkId, chunk.bytes.buffer)
       for (const waiter of this.#waiters) {
         if (chunkId > waiter.lastChunkId) continue
         waiter.spooledChunkCount++
@@ -122,6 +125,7 @@ export class SentChunks {
         const known = Math.min(itemCount, this.#spooledItemCount)
         settled.spooledItemCount += known
         this.#settleSpooled(chunkId, known)
+        this.#takeBack(chunkId)
       }
     }
     const all = settled.pendingItemCount + settled.spooledItemCount
@@ -159,9 +163,8 @@ export class SentChunks {
   }
 
   /** Resolves with how many items of the chunks sent until now have not arrived, when all are settled or time is up. */
-  whenSettled(options: WaitOptions): Promise<number> {
-    const { spoolSuffices = false } = options
-    if (this.#chunks.size === 0 && (spoolSuffices || this.#spooledChunkCount === 0)) return Promise.resolve(0)
+  whenSettled(options: { readonly timeoutMs: number; readonly stopsAtFailure: boolean }): Promise<number> {
+    if (this.isEmpty) return Promise.resolve(0)
     return new Promise((resolve) => {
       const end = (): void => {
         clearTimeout(timer)
@@ -174,7 +177,6 @@ export class SentChunks {
       const waiter: Waiter = {
         lastChunkId: this.#lastChunkId,
         stopsAtFailure: options.stopsAtFailure,
-        spoolSuffices,
         spooledChunkCount: this.#spooledChunkCount,
         spooledItemCount: this.#spooledItemCount,
         undeliveredItemCount: 0,
@@ -193,6 +195,20 @@ export class SentChunks {
     return chunk
   }
 
+  #lend(chunkId: number, buffer: ArrayBufferLike): void {
+    this.#lent.set(chunkId, buffer)
+    if (this.#lent.size <= lentBuffersMax) return
+    const [oldestId = 0] = this.#lent.keys()
+    this.#lent.delete(oldestId)
+  }
+
+  #takeBack(chunkId: number): void {
+    const buffer = this.#lent.get(chunkId)
+    if (buffer === undefined) return
+    this.#lent.delete(chunkId)
+    this.#onFree(buffer)
+  }
+
   #settleSpooled(chunkId: number, itemCount: number): void {
     this.#spooledChunkCount--
     this.#spooledItemCount -= itemCount
@@ -206,8 +222,7 @@ export class SentChunks {
   #endWaiters(): void {
     const [oldestId = Number.POSITIVE_INFINITY] = this.#chunks.keys()
     for (const waiter of this.#waiters)
-      if (oldestId > waiter.lastChunkId && (waiter.spoolSuffices || waiter.spooledChunkCount <= 0))
-        waiter.end()
+      if (oldestId > waiter.lastChunkId && waiter.spooledChunkCount <= 0) waiter.end()
   }
 
   #itemCountUntil(lastChunkId: number): number {

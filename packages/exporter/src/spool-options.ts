@@ -79,6 +79,7 @@ export function resolveSpool(
       ageMsMax,
       dropWhenFull: dropsOldest ? 'oldest' : 'newest',
       ackMsMax: 50,
+      openMsMax: handOverMs * 1.5,
       adoptIntervalMs: 10_000,
       replayBytesPerSecondMax,
       flusher: options.flusher ?? false,

@@ -79,6 +79,11 @@ export abstract class ChunkEncoder<Item extends { readonly scope: ScopeRecord }>
     this.#originHigh = Number(value >> 32n)
   }
 
+  /** What the open chunk is written into; others may read its first `sizeBytes`. Empty before the first item. */
+  get bytes(): Uint8Array {
+    return this.writer.bytes
+  }
+
   get itemCount(): number {
     return this.#itemCount
   }

@@ -60,6 +60,7 @@ export {
 export { type AddItemResult, ChunkEncoder, type ChunkEncoderOptions } from './chunk-encoder.ts'
 export { LogChunkEncoder } from './log-chunk-encoder.ts'
 export type { FlatLogAttributes, LogRecord, LogValue } from './log-record.ts'
+export { sealOpenChunk } from './open-chunk.ts'
 export { OtlpError, type OtlpErrorCode } from './otlp-error.ts'
 export { SpanChunkEncoder } from './span-chunk-encoder.ts'
 export type {

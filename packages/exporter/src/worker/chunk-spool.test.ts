@@ -26,6 +26,7 @@ function rig(t: TestContext, changes: Partial<SpoolConfig> & { dir?: string; dea
       ageMsMax: 1e9,
       dropWhenFull: 'oldest',
       ackMsMax: 50,
+      openMsMax: 75,
       adoptIntervalMs: 10_000,
       replayBytesPerSecondMax: 1024 * 1024,
       flusher: false,

@@ -6,11 +6,12 @@ import {
   type SpoolRecord,
   type TakenRecord,
 } from '@throughline/spool'
-import type { OpenSpanSnapshot, SpoolConfig, WorkerMessage } from '../messages.ts'
+import type { HostMessage, OpenSpanSnapshot, SpoolConfig, WorkerMessage } from '../messages.ts'
 import { chunkRecordKind } from './control.ts'
 import type { ChunkDisk } from './export-queue.ts'
 import type { QueuedChunk } from './export-request.ts'
 import type { interruptedRequest } from './interrupted-request.ts'
+import { OpenChunkWatch } from './open-chunk-watch.ts'
 import { OpenSpanRecords, openSpanRecordKind } from './open-span-records.ts'
 import { dropCauses, dropReasons } from './spool-drops.ts'
 
@@ -51,6 +52,7 @@ export class ChunkSpool implements ChunkDisk {
   readonly #interrupted = new WeakSet<SpoolRecord>()
   #interruptedRequest: typeof interruptedRequest | undefined
   #savesNext = false
+  readonly #openWatch: OpenChunkWatch
   #cancelSave: (() => void) | undefined
   #diskIsBadUntilMs = Number.NEGATIVE_INFINITY
   #allowanceBytes: number
@@ -64,6 +66,11 @@ export class ChunkSpool implements ChunkDisk {
     this.#spool = open({ dir, name, bytesMax, ageMsMax, dropWhenFull, onDrop: (drop) => this.#onDrop(drop) })
     this.#openSpans = new OpenSpanRecords(this.#spool)
     this.#ownerIds = new Set(deadOwnerIds)
+    this.#openWatch = new OpenChunkWatch({
+      spool: this.#spool,
+      ageMsMax: config.openMsMax,
+      schedule: options.schedule,
+    })
     this.#allowanceBytes = config.replayBytesPerSecondMax
     this.#allowanceMs = now()
   }
@@ -84,8 +91,16 @@ export class ChunkSpool implements ChunkDisk {
   arrived(chunk: QueuedChunk): void {
     const { config, now, isFailing } = this.#options
     this.#unsaved.set(chunk, now())
-    if (config.mode === 'always' || isFailing() || this.#savesNext) this.saveAll()
+    const copy = this.#openWatch.arrived(chunk.chunkId)
+    const isUrgent = config.mode === 'always' || isFailing() || this.#savesNext || copy !== undefined
+    if (isUrgent) this.saveAll()
     else this.#scheduleSave()
+    if (copy !== undefined && chunk.place === 'spool') this.#spool.acknowledge(copy)
+  }
+
+  /** The host has begun a chunk. */
+  opened(message: HostMessage & { kind: 'open' }): void {
+    this.#openWatch.opened(message)
   }
 
   /** Keeps what is known of spans that have not ended. */
@@ -135,6 +150,7 @@ export class ChunkSpool implements ChunkDisk {
   release(reason: string): void {
     this.#cancelSave?.()
     this.#cancelReplay?.()
+    this.#openWatch.stop()
     this.#spool.release(reason)
   }
 

@@ -11,6 +11,14 @@ export const control = {
   length: 3,
 } as const
 
+/** Places in the memory by which the worker sees what the host's open chunk holds. */
+export const openChunk = {
+  /** Which chunk it is going to be; 0: none, or not to be looked at now. */
+  chunkId: 0,
+  sizeBytes: 1,
+  length: 2,
+} as const
+
 /** The kind of a spool record that is an export request, fit to be delivered as it is. */
 export const chunkRecordKind = 1
 

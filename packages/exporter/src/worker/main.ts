@@ -26,6 +26,9 @@ port.on('message', (message: HostMessage) => {
     case 'chunk':
       current().add(message)
       break
+    case 'open':
+      current().opened(message)
+      break
     case 'flush':
       pipeline?.flush()
       break

@@ -73,6 +73,10 @@ export class Pipeline {
     if (!this.#queue.isFailing) this.#queue.add({ chunkId: 0, itemCount: 0, bytes, place: 'memory' })
   }
 
+  opened(message: HostMessage & { kind: 'open' }): void {
+    this.#spool?.opened(message)
+  }
+
   flush(): void {
     this.#queue.flush()
   }
