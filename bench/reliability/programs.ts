@@ -1,7 +1,10 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { ChildProgram, type End, programs, type Scene } from '@throughline/tests/reliability'
 import type { Variant } from './variants.ts'
+
+const root = fileURLToPath(new URL('../../../', import.meta.url))
 
 /** How long a next start may take to deliver what it found before it is taken for all that comes. */
 const nextStartMs = 4_000
@@ -52,8 +55,12 @@ export function notesOf({ stdout }: End): number[][] {
   return lines.map((line) => line.split(' ').map(Number))
 }
 
+/** Without where the repository lies on this machine. */
 function linesOf(text: string): string[] {
-  return text.split('\n').filter((line) => line.trim() !== '')
+  return text
+    .replaceAll(root, '')
+    .split('\n')
+    .filter((line) => line.trim() !== '')
 }
 
 /** Runs the tasks, so many at a time, and says on stderr how far it is. */

@@ -10,7 +10,7 @@ const begin = '<!-- tables: begin; written by bench/report/write-tables.ts, not 
 const end = '<!-- tables: end -->'
 
 const runs = readdirSync(results)
-  .filter((name) => name.endsWith('.json'))
+  .filter((name) => name.endsWith('.json') && !name.startsWith('reliability'))
   .toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true }))
   .map((file) => ({
     file,

@@ -35,9 +35,11 @@ export function casesOf(axes: {
   readonly ways: readonly string[]
   readonly collectors: readonly CollectorKind[]
   readonly spools: readonly SpoolMode[]
+  /** Default: both. */
+  readonly over?: Protocol
 }): Case[] {
   return axes.ways.flatMap((way) =>
-    protocols.flatMap((protocol) =>
+    (axes.over === undefined ? protocols : [axes.over]).flatMap((protocol) =>
       axes.collectors.flatMap((collector) =>
         axes.spools.map((spool) => ({ way, protocol, collector, spool })),
       ),

@@ -17,24 +17,29 @@ const rarerWays = [
   'thread-exits',
 ]
 
+const http = 'http/protobuf'
+
 describe('an orderly end with a spool loses nothing and looks as without us', { concurrency: 4 }, () => {
-  const common: Case[] = [
+  const cases: Case[] = [
     ...casesOf({ ways, collectors: everyCollector, spools: ['on-failure'] }),
-    ...casesOf({ ways, collectors: ['there', 'hanging'], spools: ['always'] }),
-    ...casesOf({ ways: rarerWays, collectors: ['there', 'hanging'], spools: ['on-failure'] }),
+    ...casesOf({ ways, collectors: ['there', 'hanging'], spools: ['always'], over: 'grpc' }),
+    ...casesOf({ ways: rarerWays, collectors: ['hanging'], spools: ['on-failure'], over: http }),
   ]
-  for (const one of common) it(titleOf(one), (t) => losesNothing(one, t))
+  for (const one of cases) it(titleOf(one), (t) => losesNothing(one, t))
 })
 
 describe('without a spool a collector that answers gets everything', { concurrency: 4 }, () => {
-  const cases = casesOf({ ways: [...ways, ...rarerWays], collectors: ['there'], spools: ['off'] })
-  const slow = casesOf({ ways, collectors: ['slow'], spools: ['off'] })
-  for (const one of [...cases, ...slow]) it(titleOf(one), (t) => losesNothing(one, t))
+  const cases = [
+    ...casesOf({ ways, collectors: ['there'], spools: ['off'] }),
+    ...casesOf({ ways, collectors: ['slow'], spools: ['off'], over: 'grpc' }),
+    ...casesOf({ ways: rarerWays, collectors: ['there'], spools: ['off'], over: http }),
+  ]
+  for (const one of cases) it(titleOf(one), (t) => losesNothing(one, t))
 })
 
 describe('without a spool or a collector the end looks as without us, and the loss is told', {
   concurrency: 8,
 }, () => {
-  for (const one of casesOf({ ways, collectors: ['refused', 'hanging'], spools: ['off'] }))
+  for (const one of casesOf({ ways, collectors: ['refused', 'hanging'], spools: ['off'], over: http }))
     it(titleOf(one), (t) => endsAsWithoutUs(one, t))
 })
