@@ -98,7 +98,7 @@ const passingAnswers: readonly Question[] = [
   {
     name: 'a reset connection',
     answer: { kind: 'reset' },
-    text: { grpc: /ECONNRESET/u, 'http/protobuf': /ECONNRESET/u },
+    text: { grpc: /ECONNRESET|without a gRPC status/u, 'http/protobuf': /ECONNRESET/u },
   },
 ]
 
