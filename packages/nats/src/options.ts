@@ -30,7 +30,7 @@ export interface NatsTracingOptions {
   readonly consumerParent?: 'producer' | 'link'
   /** Default: `continue`. A function decides per subject; one that throws has not said that it may be trusted. */
   readonly trust?: MessageTrust | ((subject: string) => MessageTrust)
-  /** False: publishing and requesting outside of any span makes no span. Default: true, the span starts a trace. */
+  /** False: outside of any span only the processing of messages makes one. Default: true, every span may start a trace. */
   readonly rootSpans?: boolean
   /** False: calls of JetStream's API (streams, consumers, stored messages) make no spans. Default: true. */
   readonly apiSpans?: boolean

@@ -49,6 +49,8 @@ export class Receive {
     const first = this.#first
     if (this.#over || !this.#tracing.isOn || (first === undefined && failure === undefined)) return
     this.#over = true
+    // A worker's loop asks outside of any span.
+    if (this.#tracing.options.rootSpans === false && spanContextOf(this.#parent) === undefined) return
     const destination = this.#tracing.destination(this.#subject())
     const attributes = keys.messagingAttributes(destination, receiveOperation)
     if (first !== undefined && !this.#isBatch) addDelivery(first, attributes)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, it } from 'node:test'
-import type { ConsumerMessages } from '@nats-io/jetstream'
+import { type ConsumerMessages, jetstream } from '@nats-io/jetstream'
 import { activeSpanId, collect, deferred, type Harness, World } from './harness.ts'
 import { ofKind, Stream } from './stream.ts'
 
@@ -139,6 +139,20 @@ export function consumerContract(harness: Harness): void {
       ])
       assert.equal(world.spans.named(`receive ${subject}`).error, 'consumer deleted')
       assert.equal(world.spans.started, 1)
+    })
+
+    it('rootSpans: false makes no receive span outside of a span, and the processing ones all the same', async () => {
+      const { subject, name } = await stream.consumer()
+      await stream.publish(subject, ['1', '2', '3'])
+      const connection = await world.connect({ rootSpans: false })
+      const consumer = await jetstream(connection).consumers.get('WORK', name)
+      assert.equal((await consumer.next())?.string(), '1')
+      for await (const message of await consumer.fetch({ max_messages: 1 })) message.ack()
+      assert.deepEqual(new Set(world.spans.names()), new Set([`process ${subject}`, `ack ${subject}`]))
+      world.spans.reset()
+      await world.inRoot(() => consumer.next())
+      assert.equal(world.spans.named(`receive ${subject}`).parentId, world.spans.named('root').spanId)
+      await connection.close()
     })
 
     it('an ordered consumer gives all in order, with a span each, by consume, fetch and next', async () => {
