@@ -66,3 +66,24 @@ export function median(values: readonly number[]): number {
   const upper = sorted[middle] ?? Number.NaN
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2
 }
+
+/** `bench/load/nats.ts`: a program on NATS, with tracing over without. */
+export interface NatsRun {
+  readonly kind: 'nats'
+  readonly date: string
+  readonly node: string
+  readonly machine: LoadRun['machine']
+  readonly versions: LoadRun['versions']
+  readonly mode: LoadRun['mode']
+  readonly note: LoadRun['note']
+  readonly results: readonly {
+    readonly variant: string
+    readonly scenarios: readonly {
+      readonly scenario: string
+      readonly perSecondMedian: number
+      /** Of 1: median over the rounds of this round's throughput over that of the bare program. */
+      readonly keptMedian: number
+      readonly cpuMicrosecondsMedian: number
+    }[]
+  }[]
+}

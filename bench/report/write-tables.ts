@@ -1,7 +1,7 @@
 // Fills the tables of docs/benchmarks.md from bench/results: everything between the two marks is replaced.
 // Run: node bench/dist/report/write-tables.js
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { type LoadRun, type MicroRun, median, type VariantResult } from './results.ts'
+import { type LoadRun, type MicroRun, median, type NatsRun, type VariantResult } from './results.ts'
 
 const root = new URL('../../../', import.meta.url)
 const results = new URL('bench/results/', root)
@@ -10,15 +10,16 @@ const begin = '<!-- tables: begin; written by bench/report/write-tables.ts, not 
 const end = '<!-- tables: end -->'
 
 const runs = readdirSync(results)
-  .filter((name) => name.endsWith('.json') && !name.startsWith('reliability'))
+  .filter((name) => /^(?:load|micro|nats)-.*\.json$/.test(name))
   .toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true }))
   .map((file) => ({
     file,
-    run: JSON.parse(readFileSync(new URL(file, results), 'utf8')) as LoadRun | MicroRun,
+    run: JSON.parse(readFileSync(new URL(file, results), 'utf8')) as LoadRun | MicroRun | NatsRun,
   }))
-const sections = runs.map(({ file, run }) =>
-  run.kind === 'load' ? loadSection(file, run) : microSection(file, run),
-)
+const sections = runs.map(({ file, run }) => {
+  if (run.kind === 'load') return loadSection(file, run)
+  return run.kind === 'nats' ? natsSection(file, run) : microSection(file, run)
+})
 const text = readFileSync(document, 'utf8')
 const from = text.indexOf(begin)
 const to = text.indexOf(end)
@@ -33,6 +34,26 @@ function loadSection(file: string, run: LoadRun): string {
   const how = `${run.mode['roundCount']} rounds of ${seconds} s, ${run.mode['connectionCount']} connections`
   const tables = Object.entries(run.frameworks).map(([framework, variants]) => loadTable(framework, variants))
   return [`### Load, Node ${run.node.slice(1)}`, origin(file, run, how), ...tables].join('\n\n')
+}
+
+function natsSection(file: string, run: NatsRun): string {
+  const { roundCount, roundMs, payloadBytes } = run.mode
+  const how = `${roundCount} rounds of ${Number(roundMs) / 1000} s, ${payloadBytes} bytes a message`
+  const rows = run.results.flatMap(({ variant, scenarios }) =>
+    scenarios.map(({ scenario, perSecondMedian, keptMedian, cpuMicrosecondsMedian }) =>
+      row([
+        scenario,
+        variant,
+        perSecondMedian.toFixed(0),
+        percent(keptMedian),
+        cpuMicrosecondsMedian.toFixed(1),
+      ]),
+    ),
+  )
+  const table = [row(['NATS', '', 'operations/s', 'kept', 'CPU us/operation']), '|---|---|---:|---:|---:|']
+  return [`### NATS, Node ${run.node.slice(1)}`, origin(file, run, how), [...table, ...rows].join('\n')].join(
+    '\n\n',
+  )
 }
 
 function loadTable(framework: string, variants: readonly VariantResult[]): string {
@@ -84,7 +105,7 @@ function microSection(file: string, run: MicroRun): string {
   ].join('\n\n')
 }
 
-function origin(file: string, run: LoadRun | MicroRun, how: string): string {
+function origin(file: string, run: LoadRun | MicroRun | NatsRun, how: string): string {
   const { cpu, coreCount, memoryGib, loadAverageAtStart } = run.machine
   const versions = Object.entries(run.versions).map(([name, version]) => `${name} ${version}`)
   const lines = [
