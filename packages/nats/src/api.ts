@@ -103,7 +103,7 @@ function apiCallOf(subject: string): ApiCall | undefined {
 function startApiSpan(tracing: NatsTracing, { operation, stream, consumer }: ApiCall): Span | undefined {
   if (!tracing.isOn || tracing.options.apiSpans === false) return undefined
   const active = context.active()
-  if (tracing.options.rootSpans === false && spanContextOf(active) === undefined) return undefined
+  if (!tracing.mayStartIn(active)) return undefined
   const attributes: Attributes = { [keys.messagingSystem]: 'nats', [keys.operationName]: operation }
   if (stream !== undefined) attributes[keys.natsStream] = stream
   if (consumer !== undefined) attributes[keys.subscriptionName] = consumer

@@ -50,7 +50,7 @@ export class Receive {
     if (this.#over || !this.#tracing.isOn || (first === undefined && failure === undefined)) return
     this.#over = true
     // A worker's loop asks outside of any span.
-    if (this.#tracing.options.rootSpans === false && spanContextOf(this.#parent) === undefined) return
+    if (!this.#tracing.mayStartIn(this.#parent)) return
     const destination = this.#tracing.destination(this.#subject())
     const attributes = keys.messagingAttributes(destination, receiveOperation)
     if (first !== undefined && !this.#isBatch) addDelivery(first, attributes)

@@ -1,6 +1,5 @@
 import type { NatsConnection } from '@nats-io/nats-core'
 import { type Attributes, context, type Span, type SpanContext, SpanKind, trace } from '@opentelemetry/api'
-import { spanContextOf } from './carrier.ts'
 import { tracingOf } from './connections.ts'
 import type { NatsTracingOptions } from './options.ts'
 import { quietly } from './quiet.ts'
@@ -25,8 +24,7 @@ const linksMax = 8
 export function traceStoreCall<R>(operation: StoreCall<R>): Promise<R> {
   const { tracing, name, attributes, call, done } = operation
   const active = context.active()
-  const wanted = tracing.isOn && (tracing.options.rootSpans !== false || spanContextOf(active) !== undefined)
-  if (!wanted) return quietly(active, call)
+  if (!tracing.isOn || !tracing.mayStartIn(active)) return quietly(active, call)
   const { tracer } = tracing
   const span = tracer.startSpan(
     name,

@@ -72,6 +72,11 @@ export class NatsTracing {
     return this.#currentProvider() !== noTracerProvider
   }
 
+  /** False where nothing is active and the options want no span that starts a trace. */
+  mayStartIn(active: Context): boolean {
+    return this.options.rootSpans !== false || spanContextOf(active) !== undefined
+  }
+
   /** The global provider may be registered after the connection was wrapped, and be exchanged. */
   get tracer(): Tracer {
     const provider = this.#currentProvider()
