@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { errorText } from '../error-text.ts'
 import { sendJson } from './http-error.ts'
 
 const checkTimeoutMs = 2_000
@@ -81,7 +82,7 @@ async function failureOf(check: HealthCheck): Promise<string | undefined> {
     await Promise.race([check(), limit])
     return undefined
   } catch (error) {
-    return error instanceof Error ? error.message : String(error)
+    return errorText(error)
   } finally {
     clearTimeout(timer)
   }

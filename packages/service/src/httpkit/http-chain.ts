@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { type HttpHandler, type HttpOptions, httpMiddleware, recordHttpException } from '@throughline/http'
+import { errorText } from '../error-text.ts'
 import type { ServiceLogger } from '../logger.ts'
 import { limitBody } from './body-limit.ts'
 import { refuseCrossSite, setSecurityHeaders } from './browser-security.ts'
@@ -120,7 +121,7 @@ function answerFailure({ logger }: Chain, { request, response, thrown }: Failure
   logger?.error(
     {
       request_id: requestIdOf(request),
-      panic: thrown instanceof Error ? thrown.message : String(thrown),
+      panic: errorText(thrown),
       method: request.method,
       path,
       stack: thrown instanceof Error ? thrown.stack : undefined,

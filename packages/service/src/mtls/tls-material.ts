@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
+import { errorText } from '../error-text.ts'
 import type { ServiceLogger } from '../logger.ts'
 import { MtlsError } from './mtls-error.ts'
 
@@ -77,7 +78,7 @@ export class WatchedTlsFiles {
       for (const listener of this.#listeners) listener(this.#current)
       return true
     } catch (error) {
-      const trouble = error instanceof Error ? error.message : String(error)
+      const trouble = errorText(error)
       if (trouble !== this.#trouble)
         this.#logger?.error(
           { files: this.#files, error: trouble },
@@ -121,7 +122,7 @@ async function readAgain(files: TlsFiles): Promise<TlsMaterial> {
 }
 
 function unreadable(name: string, path: string, cause: unknown): MtlsError {
-  const text = cause instanceof Error ? cause.message : String(cause)
+  const text = errorText(cause)
   return new MtlsError('unreadable_file', `${name} "${path}" cannot be read: ${text}`, { cause })
 }
 
@@ -131,7 +132,7 @@ function usable(files: TlsFiles, material: TlsMaterial): TlsMaterial {
     return material
   } catch (cause) {
     const paths = names.flatMap((name) => files[name] ?? []).join(', ')
-    const text = cause instanceof Error ? cause.message : String(cause)
+    const text = errorText(cause)
     throw new MtlsError('unusable_certificate', `${paths}: ${text}`, { cause })
   }
 }

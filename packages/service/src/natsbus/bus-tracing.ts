@@ -13,6 +13,7 @@ import {
   trace,
 } from '@opentelemetry/api'
 import { extractFromHeaders, injectIntoHeaders } from '@throughline/nats'
+import { errorText } from '../error-text.ts'
 import type { BusEvent } from './bus-event.ts'
 
 const scope = '@throughline/service/natsbus'
@@ -95,7 +96,7 @@ export function startProcessing(delivery: Delivery): { readonly span: Span; read
 }
 
 export function endWithError(span: Span, error: unknown): void {
-  const message = error instanceof Error ? error.message : String(error)
+  const message = errorText(error)
   span.recordException(error instanceof Error ? error : message)
   span.setStatus({ code: SpanStatusCode.ERROR, message })
   span.setAttribute('error.type', error instanceof Error ? error.name : typeof error)

@@ -8,6 +8,7 @@ import {
 } from '@nats-io/jetstream'
 import { type MsgHdrs, type NatsConnection, nanos, headers as natsHeaders } from '@nats-io/nats-core'
 import { context, type Span } from '@opentelemetry/api'
+import { errorText } from '../error-text.ts'
 import type { ServiceLogger } from '../logger.ts'
 import { type BusConnectionOptions, connectBus } from './bus-connection.ts'
 import { BusError } from './bus-error.ts'
@@ -72,15 +73,30 @@ export async function startConsumer(options: ConsumerOptions): Promise<BusConsum
     if (options[name] === '') throw new BusError('invalid_option', `${name} is empty and has to be named`)
   const connection = await connectBus(options)
   try {
-    return await consume(connection, options)
+    return await consume(connection, settingsOf(options))
   } catch (error) {
     await connection.close()
     throw error
   }
 }
 
-async function consume(connection: NatsConnection, options: ConsumerOptions): Promise<BusConsumer> {
-  const { stream, subject, durable, deliveriesMax = 5, ackWaitMs = 30_000, concurrencyMax = 1 } = options
+/** The options with their defaults. */
+type ConsumerSettings = ReturnType<typeof settingsOf>
+
+function settingsOf(options: ConsumerOptions) {
+  return {
+    ...options,
+    deliver: options.deliver ?? 'new',
+    deliveriesMax: options.deliveriesMax ?? 5,
+    ackWaitMs: options.ackWaitMs ?? 30_000,
+    nakDelayMs: options.nakDelayMs ?? 1_000,
+    dlqSubject: options.dlqSubject ?? `${options.durable}.dlq`,
+    concurrencyMax: options.concurrencyMax ?? 1,
+  }
+}
+
+async function consume(connection: NatsConnection, settings: ConsumerSettings): Promise<BusConsumer> {
+  const { stream, subject, durable, deliver, deliveriesMax, ackWaitMs, concurrencyMax, logger } = settings
   const manager = await jetstreamManager(connection)
   await manager.consumers.add(stream, {
     durable_name: durable,
@@ -89,9 +105,7 @@ async function consume(connection: NatsConnection, options: ConsumerOptions): Pr
     ack_wait: nanos(ackWaitMs),
     // One more than is handled: the last delivery is ours to give up, and not the server's.
     max_deliver: deliveriesMax + 1,
-    deliver_policy: { all: DeliverPolicy.All, last: DeliverPolicy.Last, new: DeliverPolicy.New }[
-      options.deliver ?? 'new'
-    ],
+    deliver_policy: { all: DeliverPolicy.All, last: DeliverPolicy.Last, new: DeliverPolicy.New }[deliver],
   })
   const client = jetstream(connection)
   const consumer = await client.consumers.get(stream, durable)
@@ -105,13 +119,13 @@ async function consume(connection: NatsConnection, options: ConsumerOptions): Pr
         message.nak()
         continue
       }
-      const done = handle(client, message, options).finally(() => running.delete(done))
+      const done = handle(client, message, settings).finally(() => running.delete(done))
       running.add(done)
       if (running.size >= concurrencyMax) await Promise.race(running)
     }
   }
   const working = work().catch((error: unknown) => {
-    options.logger?.error({ stream, durable, error: textOf(error) }, 'consumer ended')
+    logger?.error({ stream, durable, error: errorText(error) }, 'consumer ended')
   })
   return {
     stop: async () => {
@@ -125,14 +139,14 @@ async function consume(connection: NatsConnection, options: ConsumerOptions): Pr
 }
 
 /** Never rejects. */
-async function handle(client: JetStreamClient, message: JsMsg, options: ConsumerOptions): Promise<void> {
-  const { durable, logger, ackWaitMs = 30_000 } = options
+async function handle(client: JetStreamClient, message: JsMsg, settings: ConsumerSettings): Promise<void> {
+  const { durable, logger, ackWaitMs } = settings
   const { subject, headers, data: payload } = message
   const { deliveryCount } = message.info
   const { event, error } = readEnvelope(payload, headers)
   const processing = startProcessing({
     subject,
-    filter: options.subject,
+    filter: settings.subject,
     durable,
     headers,
     event,
@@ -142,19 +156,19 @@ async function handle(client: JetStreamClient, message: JsMsg, options: Consumer
   const sign = setInterval(() => message.working(), ackWaitMs / 2)
   await context.with(processing.context, async () => {
     try {
-      await options.handler({ subject, event, error, headers, payload, deliveryCount, span })
+      await settings.handler({ subject, event, error, headers, payload, deliveryCount, span })
     } catch (thrown) {
       clearInterval(sign)
       logger?.error(
-        { subject, durable, delivery_count: deliveryCount, error: textOf(thrown) },
+        { subject, durable, delivery_count: deliveryCount, error: errorText(thrown) },
         'consumer handler failed',
       )
-      await bringBack({ client, message, options, thrown })
+      await bringBack({ client, message, settings, thrown })
       endWithError(span, thrown)
       return
     }
     clearInterval(sign)
-    await settle(options, 'consumer ack failed', () => message.ackAck())
+    await settle(settings, 'consumer ack failed', () => message.ackAck())
     span.end()
   })
 }
@@ -162,25 +176,25 @@ async function handle(client: JetStreamClient, message: JsMsg, options: Consumer
 interface Failed {
   readonly client: JetStreamClient
   readonly message: JsMsg
-  readonly options: ConsumerOptions
+  readonly settings: ConsumerSettings
   readonly thrown: unknown
 }
 
-async function bringBack({ client, message, options, thrown }: Failed): Promise<void> {
-  const { deliveriesMax = 5, nakDelayMs = 1_000, dlqSubject = `${options.durable}.dlq` } = options
+async function bringBack({ client, message, settings, thrown }: Failed): Promise<void> {
+  const { deliveriesMax, nakDelayMs, dlqSubject } = settings
   const { deliveryCount } = message.info
   if (deliveryCount < deliveriesMax) {
     const delayMs = Math.min(nakDelayMsMax, nakDelayMs * 2 ** (deliveryCount - 1))
-    await settle(options, 'consumer nak failed', () => message.nak(delayMs))
+    await settle(settings, 'consumer nak failed', () => message.nak(delayMs))
     return
   }
   const isKept =
     dlqSubject === false ||
-    (await settle(options, 'dead letter failed', () => deadLetter(client, dlqSubject, message, thrown)))
+    (await settle(settings, 'dead letter failed', () => deadLetter(client, dlqSubject, message, thrown)))
   // What could not be written down elsewhere comes once more.
   // Without a reason: servers before 2.10 do not know one, and then not the word before it either.
-  if (isKept) await settle(options, 'consumer term failed', () => message.term())
-  else await settle(options, 'consumer nak failed', () => message.nak(nakDelayMsMax))
+  if (isKept) await settle(settings, 'consumer term failed', () => message.term())
+  else await settle(settings, 'consumer nak failed', () => message.nak(nakDelayMsMax))
 }
 
 async function deadLetter(
@@ -198,26 +212,20 @@ async function deadLetter(
   headers.set('Dlq-Sequence', String(message.info.streamSequence))
   headers.set(
     'Dlq-Error',
-    textOf(thrown)
+    errorText(thrown)
       .replaceAll(/[^\x20-\x7e]/g, ' ')
       .slice(0, 500),
   )
   await client.publish(dlqSubject, message.data, { headers })
 }
 
-async function settle(options: ConsumerOptions, trouble: string, work: () => unknown): Promise<boolean> {
+async function settle(settings: ConsumerSettings, trouble: string, work: () => unknown): Promise<boolean> {
   try {
     await work()
     return true
   } catch (error) {
-    options.logger?.error(
-      { subject: options.subject, durable: options.durable, error: textOf(error) },
-      trouble,
-    )
+    const { subject, durable, logger } = settings
+    logger?.error({ subject, durable, error: errorText(error) }, trouble)
     return false
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

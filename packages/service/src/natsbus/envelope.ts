@@ -1,4 +1,5 @@
 import { ProtoData } from '@throughline/cloudevents'
+import { errorText } from '../error-text.ts'
 import { BusError } from './bus-error.ts'
 import type { BusEvent } from './bus-event.ts'
 import { decodeAny, decodeEnvelope, encodeAny, encodeEnvelope } from './envelope-proto.ts'
@@ -65,7 +66,7 @@ export function readEnvelope(payload: Uint8Array, headers: HeaderEntries | undef
     const first = payload.find((byte) => byte !== 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d)
     return first === 0x7b ? readJsonEnvelope(payload) : checked(decodeEnvelope(payload))
   } catch (error) {
-    return { error: error instanceof Error ? error.message : String(error) }
+    return { error: errorText(error) }
   }
 }
 

@@ -1,6 +1,7 @@
 import { type JetStreamClient, jetstream } from '@nats-io/jetstream'
 import { type MsgHdrs, headers as natsHeaders } from '@nats-io/nats-core'
 import { context } from '@opentelemetry/api'
+import { errorText } from '../error-text.ts'
 import { uuidV7 } from '../httpkit/request-id.ts'
 import { type BusConnectionOptions, connectBus } from './bus-connection.ts'
 import { BusError } from './bus-error.ts'
@@ -114,7 +115,7 @@ export function publisherOver(
     } catch (error) {
       endWithError(publishing.span, error)
       if (error instanceof BusError) throw error
-      const text = error instanceof Error ? error.message : String(error)
+      const text = errorText(error)
       throw new BusError('publish_failed', `${subject}: ${text}`, { cause: error })
     }
   }

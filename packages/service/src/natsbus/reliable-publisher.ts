@@ -1,16 +1,16 @@
 import { jetstream } from '@nats-io/jetstream'
 import { type MsgHdrs, headers as natsHeaders } from '@nats-io/nats-core'
 import { metrics, trace } from '@opentelemetry/api'
-import {
-  BrokenCircuitError,
-  ConsecutiveBreaker,
-  circuitBreaker,
-  DelegateBackoff,
-  handleAll,
-  handleWhen,
-  retry,
-} from 'cockatiel'
+import { DelegateBackoff, handleAll, handleWhen, retry } from 'cockatiel'
+import { errorText } from '../error-text.ts'
 import type { ServiceLogger } from '../logger.ts'
+import {
+  type Attempts,
+  breakerOf,
+  checkAttempts,
+  jitteredDelayMs,
+  mayRetryError,
+} from '../resilience/attempts.ts'
 import { connectBus } from './bus-connection.ts'
 import { BusError } from './bus-error.ts'
 import { type DeadLetter, DeadLetterFolder } from './dead-letter-folder.ts'
@@ -102,38 +102,28 @@ export function reliablePublisherOver(
 
 /** Several attempts, told on the publishing's span, within a circuit breaker. */
 function tryHard(options: ReliabilityOptions, send: RawSend): RawSend {
-  const { attemptsMax = 3, initialDelayMs = 100, delayMsMax = 10_000 } = options
-  const { breakerFailures = 5, breakerOpenMs = 30_000 } = options
-  for (const [name, value, min] of [
-    ['attemptsMax', attemptsMax, 1],
-    ['initialDelayMs', initialDelayMs, 0],
-    ['delayMsMax', delayMsMax, 0],
-    ['breakerFailures', breakerFailures, 1],
-    ['breakerOpenMs', breakerOpenMs, 1],
-  ] as const)
-    if (!Number.isSafeInteger(value) || value < min)
-      throw new BusError('invalid_option', `${name} ${value} must be a whole number from ${min}`)
-  const breaker = circuitBreaker(handleAll, {
-    breaker: new ConsecutiveBreaker(breakerFailures),
-    halfOpenAfter: breakerOpenMs,
+  const attempts: Attempts = {
+    attemptsMax: options.attemptsMax ?? 3,
+    initialDelayMs: options.initialDelayMs ?? 100,
+    delayMsMax: options.delayMsMax ?? 10_000,
+    breakerFailures: options.breakerFailures ?? 5,
+    breakerOpenMs: options.breakerOpenMs ?? 30_000,
+  }
+  checkAttempts(attempts, (message) => new BusError('invalid_option', message))
+  const breaker = breakerOf(handleAll, attempts)
+  const retries = retry(handleWhen(mayRetryError), {
+    maxAttempts: attempts.attemptsMax - 1,
+    backoff: new DelegateBackoff(({ attempt }: { readonly attempt: number }) =>
+      jitteredDelayMs(attempt, attempts, Math.random),
+    ),
   })
-  const retries = retry(
-    handleWhen((error) => !(error instanceof BrokenCircuitError)),
-    {
-      maxAttempts: attemptsMax - 1,
-      backoff: new DelegateBackoff(
-        ({ attempt }: { readonly attempt: number }) =>
-          Math.random() * Math.min(delayMsMax, initialDelayMs * 2 ** (attempt - 1)),
-      ),
-    },
-  )
   return (message) => {
     const span = trace.getActiveSpan()
     return retries.execute(({ attempt }) =>
       breaker
         .execute(() => send(message))
         .catch((error: unknown) => {
-          span?.addEvent('publish_attempt_failed', { attempt: attempt + 1, error: textOf(error) })
+          span?.addEvent('publish_attempt_failed', { attempt: attempt + 1, error: errorText(error) })
           throw error
         }),
     )
@@ -153,11 +143,11 @@ function deadLettered({ send, folder, logger, onFailure }: DeadLettering): RawSe
       return await send(message)
     } catch (error) {
       onFailure()
-      const lastError = textOf(error)
+      const lastError = errorText(error)
       await folder.keep(letterOf(message, lastError)).catch((cause: unknown) => {
         throw new BusError(
           'publish_failed',
-          `${message.subject}: ${lastError}; and not kept: ${textOf(cause)}`,
+          `${message.subject}: ${lastError}; and not kept: ${errorText(cause)}`,
           { cause: error },
         )
       })
@@ -184,7 +174,7 @@ async function replayLetters({ folder, send, logger }: Omit<DeadLettering, 'onFa
       count++
     }
   } catch (error) {
-    logger?.warn({ error: textOf(error) }, 'dead letters cannot be published yet')
+    logger?.warn({ error: errorText(error) }, 'dead letters cannot be published yet')
   }
   return count
 }
@@ -205,8 +195,4 @@ function messageOf({ id, subject, header, data }: DeadLetter): RawMessage {
   const headers: MsgHdrs = natsHeaders()
   for (const [name, values] of Object.entries(header)) for (const value of values) headers.append(name, value)
   return { id, subject, headers, payload: data }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -1,4 +1,5 @@
 import { trace } from '@opentelemetry/api'
+import { errorText } from '../error-text.ts'
 import { HttpError } from '../httpkit/http-error.ts'
 import type { ServiceLogger } from '../logger.ts'
 
@@ -23,7 +24,7 @@ export async function callDownstream<T>(
     return await call()
   } catch (error) {
     const { name, policy, logger } = options
-    const text = error instanceof Error ? error.message : String(error)
+    const text = errorText(error)
     logger?.warn({ downstream: name, policy, error: text }, 'downstream call failed')
     trace
       .getActiveSpan()

@@ -2,8 +2,6 @@ import { context, trace } from '@opentelemetry/api'
 import { contextWithResendCount, tracedFetch } from '@throughline/http'
 import {
   BrokenCircuitError,
-  ConsecutiveBreaker,
-  circuitBreaker,
   DelegateBackoff,
   type FailureReason,
   handleWhen,
@@ -11,6 +9,14 @@ import {
   type IRetryBackoffContext,
   retry,
 } from 'cockatiel'
+import {
+  type Attempts,
+  breakerOf,
+  checkAttempts,
+  checkWholeNumber,
+  jitteredDelayMs,
+  mayRetryError,
+} from './attempts.ts'
 import { DownstreamError } from './downstream-error.ts'
 import { retryAfterMs } from './retry-after.ts'
 
@@ -45,42 +51,37 @@ export interface ResilientFetchOptions {
  * DownstreamError (`circuit_open`).
  */
 export function resilientFetch(options: ResilientFetchOptions): Fetch {
-  const { attemptsMax = 4, initialDelayMs = 500, delayMsMax = 5_000, timeoutMs = 30_000 } = options
-  const { breakerFailures = 5, breakerOpenMs = 30_000, random = Math.random } = options
-  for (const [name, value, min] of [
-    ['attemptsMax', attemptsMax, 1],
-    ['initialDelayMs', initialDelayMs, 0],
-    ['delayMsMax', delayMsMax, 0],
-    ['timeoutMs', timeoutMs, 1],
-    ['breakerFailures', breakerFailures, 1],
-    ['breakerOpenMs', breakerOpenMs, 1],
-  ] as const)
-    if (!Number.isSafeInteger(value) || value < min)
-      throw new DownstreamError('invalid_option', `${name} ${value} must be a whole number from ${min}`)
+  const { timeoutMs = 30_000, random = Math.random } = options
+  const attempts: Attempts = {
+    attemptsMax: options.attemptsMax ?? 4,
+    initialDelayMs: options.initialDelayMs ?? 500,
+    delayMsMax: options.delayMsMax ?? 5_000,
+    breakerFailures: options.breakerFailures ?? 5,
+    breakerOpenMs: options.breakerOpenMs ?? 30_000,
+  }
+  checkAttempts(attempts, refuse)
+  checkWholeNumber({ name: 'timeoutMs', value: timeoutMs, min: 1 }, refuse)
 
   const fetch = tracedFetch(options.fetch)
   // 429 says that the downstream works, and a caller who gives up says nothing: the breaker leaves both alone.
-  const breaker = circuitBreaker(handleWhen(isNoAbort).orWhenResult(isServerFailure), {
-    breaker: new ConsecutiveBreaker(breakerFailures),
-    halfOpenAfter: breakerOpenMs,
-  })
+  const breaker = breakerOf(handleWhen(isNoAbort).orWhenResult(isServerFailure), attempts)
   const delayMs = ({ attempt, result }: IRetryBackoffContext<unknown>): number =>
-    askedDelayMs(result) ?? random() * Math.min(delayMsMax, initialDelayMs * 2 ** (attempt - 1))
-  const retries = retry(
-    handleWhenResult(mayRetryAnswer).orWhen((error) => !(error instanceof BrokenCircuitError)),
-    { maxAttempts: attemptsMax - 1, backoff: new DelegateBackoff(delayMs) },
-  )
+    askedDelayMs(result) ?? jitteredDelayMs(attempt, attempts, random)
+  const retries = retry(handleWhenResult(mayRetryAnswer).orWhen(mayRetryError), {
+    maxAttempts: attempts.attemptsMax - 1,
+    backoff: new DelegateBackoff(delayMs),
+  })
 
   return async (input, init) => {
     const limit = AbortSignal.timeout(timeoutMs)
     const ownSignal = init?.signal ?? (input instanceof Request ? input.signal : undefined)
     const signal = ownSignal == null ? limit : AbortSignal.any([limit, ownSignal])
     let previous: Response | undefined
-    let attempts = 0
+    let sentCount = 0
     const attempt = async (): Promise<Response> => {
       // Read to no end, its span would not end either.
       await previous?.body?.cancel()
-      const sentAgain = attempts++
+      const sentAgain = sentCount++
       const active = context.active()
       const below = sentAgain === 0 ? active : contextWithResendCount(active, sentAgain)
       previous = await breaker.execute(() => context.with(below, () => fetch(input, { ...init, signal })))
@@ -98,6 +99,10 @@ export function resilientFetch(options: ResilientFetchOptions): Fetch {
       )
     }
   }
+}
+
+function refuse(message: string): Error {
+  return new DownstreamError('invalid_option', message)
 }
 
 function isNoAbort(error: Error): boolean {
